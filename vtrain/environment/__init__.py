@@ -1,0 +1,1 @@
+"""The problem as the agent meets it: observation, action, measurement, reward, episode."""

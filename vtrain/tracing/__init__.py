@@ -1,0 +1,1 @@
+"""From pixels to SVG and back: the parameter table, preparation, VTracer and the renderer."""

@@ -1,0 +1,1 @@
+"""PPO training: vectorised environment, warm start, curriculum, updates, exact state."""

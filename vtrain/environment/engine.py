@@ -1,0 +1,223 @@
+"""The measuring engine: requests in, measurements out, in order, each made once.
+
+All of training, validation, search and baselines measure through it. Back ends differ in where the
+work is done, never in the result.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from vtrain.config.schema import TracingConfig
+from vtrain.data.store import ImageStore
+from vtrain.environment.measurement import Bench, Measurement, Request, failed
+from vtrain.environment.versions import measurement_version
+from vtrain.resources import usable_cores
+from vtrain.tracing.cache import MeasurementCache
+from vtrain.tracing.parameters import canonical, decode_action
+from vtrain.tracing.workers import Workers
+
+_LOG = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with the measurements done and wanted."""
+Group = tuple[Request, ...]
+
+
+class Backend(Protocol):
+    """Where groups of requests are measured. A group shares its image."""
+
+    def run(self, groups: Sequence[Group]) -> Iterator[list[Measurement]]:
+        """The measurements of each group, in the order of the groups."""
+
+
+class Engine:
+    """Measures requests through a back end, remembering every answer.
+
+    Args:
+        backend: Does the work.
+        cache: Answers that outlive the process; None for none.
+    """
+
+    def __init__(self, backend: Backend, cache: MeasurementCache | None = None) -> None:
+        self._backend = backend
+        self._cache = cache
+        self._version = measurement_version()
+        self._known: dict[Request, Measurement] = {}
+        self.traces = 0
+        self.hits = 0
+
+    def measure(
+        self, requests: Sequence[Request], on_progress: Progress | None = None
+    ) -> list[Measurement]:
+        """The measurements in the order of the requests.
+
+        Args:
+            requests: What to measure; equal ones are measured once.
+            on_progress: Called as measurements come in.
+        """
+        wanted = [replace(request, action=canonical(request.action)) for request in requests]
+        missing = [request for request in dict.fromkeys(wanted) if request not in self._known]
+        missing = self._recall(missing)
+        self.traces += len(missing)
+        self.hits += len(wanted) - len(missing)
+        done = 0
+        groups = _by_image(missing)
+        for group, measurements in zip(groups, self._backend.run(groups), strict=True):
+            found = dict(zip(group, measurements, strict=True))
+            self._known.update(found)
+            self._remember(found)
+            done += len(group)
+            if on_progress:
+                on_progress(len(wanted) - len(missing) + done, len(wanted))
+        return [self._known[request] for request in wanted]
+
+    def _recall(self, requests: Sequence[Request]) -> list[Request]:
+        """Take what the cache knows; what is left."""
+        if self._cache is None or not requests:
+            return list(requests)
+        keys = {request: self._key(request) for request in requests}
+        stored = self._cache.get(keys.values())
+        for request, key in keys.items():
+            if key in stored:
+                self._known[request] = Measurement(**stored[key])
+        return [request for request in requests if request not in self._known]
+
+    def _remember(self, found: dict[Request, Measurement]) -> None:
+        if self._cache is None:
+            return
+        # A limit that was hit says something about this machine, not about the image.
+        lasting = {
+            self._key(request): measurement.as_dict()
+            for request, measurement in found.items()
+            if measurement.failure not in ("time-limit", "worker-died", "memory-limit")
+        }
+        self._cache.put(lasting)
+
+    def _key(self, request: Request) -> str:
+        action = ".".join(map(str, request.action))
+        return f"{self._version}:{request.image}:{action}:{request.full:d}{request.native:d}"
+
+
+class LocalBackend:
+    """Measures in this process: for tests, tiny jobs, and machines without processes.
+
+    Args:
+        bench: Does the work.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def run(self, groups: Sequence[Group]) -> Iterator[list[Measurement]]:
+        """As `Backend.run`."""
+        for group in groups:
+            yield [self._bench.measure(request) for request in group]
+
+
+class WorkerBackend:
+    """Measures in worker processes. A failed group is tried again request by request.
+
+    Args:
+        workers: The processes.
+        time_limit: Time for one request (s).
+    """
+
+    def __init__(self, workers: Workers[Group, list[Measurement]], time_limit: float) -> None:
+        self._workers = workers
+        self._time_limit = time_limit
+
+    def run(self, groups: Sequence[Group]) -> Iterator[list[Measurement]]:
+        """As `Backend.run`."""
+        # Longest first: no worker is left with a long group when the others are done.
+        order = sorted(range(len(groups)), key=lambda index: -_work(groups[index]))
+        tasks = [groups[index] for index in order]
+        limits = [self._time_limit * len(group) for group in tasks]
+        results: dict[int, list[Measurement]] = {}
+        for outcome in self._workers.run(tasks, time_limits=limits):
+            group = tasks[outcome.index]
+            if outcome.result is None:
+                _LOG.warning("measuring again, one by one: %s", outcome.error)
+                results[order[outcome.index]] = self._one_by_one(group)
+            else:
+                results[order[outcome.index]] = outcome.result
+        for index in range(len(groups)):
+            yield results[index]
+
+    def _one_by_one(self, group: Group) -> list[Measurement]:
+        singles: list[Group] = [(request,) for request in group]
+        measurements = []
+        for outcome in self._workers.run(singles, time_limits=[self._time_limit] * len(singles)):
+            if outcome.result is None:
+                reason = getattr(outcome.error, "reason", "error")
+                request = singles[outcome.index][0]
+                _LOG.warning("image %s failed twice (%s)", request.image, reason)
+                measurements.append(failed(reason))
+            else:
+                measurements.extend(outcome.result)
+        return measurements
+
+
+def open_engine(
+    images: Path, *, workers: int, tracing: TracingConfig, cache: Path | None
+) -> AbstractContextManager[Engine]:
+    """An engine over the images of a run directory, for use in a `with` statement.
+
+    Args:
+        images: Folder of prepared images.
+        workers: Processes; 0 for one per usable core.
+        tracing: Limits.
+        cache: File of the measurement cache; None for none.
+
+    Raises:
+        StorageError: The cache cannot be opened.
+    """
+    return _engine(images, workers or usable_cores(), tracing, cache)
+
+
+@contextmanager
+def _engine(
+    images: Path, workers: int, tracing: TracingConfig, cache: Path | None
+) -> Iterator[Engine]:
+    store = MeasurementCache(cache) if cache else None
+    try:
+        with Workers[Group, list[Measurement]](
+            _measure_group,
+            count=workers,
+            memory_limit=tracing.memory_limit,
+            setup=_set_up_bench,
+            setup_arguments=(images, tracing.output_limit),
+        ) as pool:
+            yield Engine(WorkerBackend(pool, tracing.time_limit), store)
+    finally:
+        if store:
+            store.close()
+
+
+def _by_image(requests: Sequence[Request]) -> list[Group]:
+    """Requests grouped by image, so that a worker decodes an image and its reference once."""
+    ordered = sorted(requests, key=lambda request: request.image)
+    return [tuple(group) for _, group in groupby(ordered, key=lambda request: request.image)]
+
+
+def _work(group: Group) -> int:
+    """Relative time of a group: traced pixels, plus the render and the score of each."""
+    return sum(decode_action(request.action).upscale ** 2 + 4 for request in group)
+
+
+_BENCH: list[Bench] = []
+"""The worker process's own bench: pebble gives a worker no other place to keep one."""
+
+
+def _set_up_bench(images: Path, output_limit: int) -> None:
+    _BENCH[:] = [Bench(ImageStore(images), output_limit=output_limit)]
+
+
+def _measure_group(group: Group) -> list[Measurement]:
+    return [_BENCH[0].measure(request) for request in group]

@@ -1,0 +1,116 @@
+"""The episode: one image, one taste, one to several traces, and the reward of each.
+
+The reward of a step is the improvement of the best trace so far, so the return telescopes to the
+best utility found, over that of a baseline on the same image: easy and hard logos weigh alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vtrain.config.schema import EnvironmentConfig, ScoringConfig
+from vtrain.environment.measurement import Measurement, Request
+from vtrain.environment.observation import Attempt, Normaliser, Vector, observe
+from vtrain.environment.sampler import Draw
+from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a trace led to.
+
+    Attributes:
+        reward: Improvement of the best gain so far.
+        done: Whether that was the episode's last trace.
+        gain: This trace's utility over the baseline's, clipped; the penalty when it failed.
+        measurement: The trace, judged against the reference.
+    """
+
+    reward: float
+    done: bool
+    gain: float
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What all episodes of an environment share."""
+
+    environment: EnvironmentConfig
+    scoring: ScoringConfig
+    normaliser: Normaliser
+    features: Mapping[str, Vector]
+
+    @property
+    def baseline(self) -> Action:
+        """The action that rewards are measured against."""
+        return canonical(encode_settings(preset(self.environment.baseline)))
+
+    @property
+    def needs_native(self) -> bool:
+        """Whether the policy is told what its traces scored: only when it may try again."""
+        return self.environment.traces > 1
+
+
+class Episode:
+    """One image being traced.
+
+    Args:
+        rules: What all episodes share.
+        draw: Image and taste.
+    """
+
+    def __init__(self, rules: Rules, draw: Draw) -> None:
+        self._rules = rules
+        self.draw = draw
+        self.taken = 0
+        self.best_gain: float | None = None
+        self.last: Attempt | None = None
+        self._features = rules.normaliser.apply(rules.features[draw.image])
+
+    @property
+    def observation(self) -> Vector:
+        """What the policy sees now."""
+        left = 1 - self.taken / self._rules.environment.traces
+        return observe(self._features, self.draw.taste, left=left, last=self.last)
+
+    def requests(self, action: Action) -> list[Request]:
+        """The measurements that a step with this action needs, in the order `step` takes them."""
+        image, baseline = self.draw.image, self._rules.baseline
+        wanted = [Request(image, canonical(action)), Request(image, baseline)]
+        if self._rules.needs_native:
+            wanted += [
+                Request(image, canonical(action), native=True),
+                Request(image, baseline, native=True),
+            ]
+        return wanted
+
+    def step(self, action: Action, measured: list[Measurement]) -> Step:
+        """Take the measurements of `requests` in.
+
+        Args:
+            action: The action they were requested for.
+            measured: The measurements, in the order of the requests.
+        """
+        measurement, baseline = measured[0], measured[1]
+        gain = self._gain(measurement, baseline)
+        reward = gain if self.best_gain is None else max(0.0, gain - self.best_gain)
+        self.best_gain = gain if self.best_gain is None else max(gain, self.best_gain)
+        self.taken += 1
+        if self._rules.needs_native:
+            native_gain = self._gain(measured[2], measured[3])
+            best = native_gain if self.last is None else max(native_gain, self.last.best)
+            self.last = Attempt(canonical(action), measured[2], native_gain, best)
+        done = self.taken >= self._rules.environment.traces
+        return Step(reward, done, gain, measurement)
+
+    def _gain(self, measurement: Measurement, baseline: Measurement) -> float:
+        """Utility over the baseline's, clipped; failures are worse than any success."""
+        environment = self._rules.environment
+        if measurement.failure:
+            return -environment.failure_penalty
+        scoring = self._rules.scoring
+        taste = self.draw.taste
+        gain = measurement.utility(taste, scoring) - baseline.utility(taste, scoring)
+        return max(-environment.reward_limit, min(environment.reward_limit, gain))

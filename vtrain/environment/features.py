@@ -1,0 +1,263 @@
+"""Features of an image: what the policy sees of it, computed once per image.
+
+Everything is measured at the size the image is traced at and on a scale of about one. The names in
+`FEATURES` and the numbers in `features` go together, one for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.tracing.palette import flat_pixels
+
+Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_SLOPES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+"""Edges of the gradient-slope histogram (levels per px)."""
+_THUMBNAIL = 4
+"""Side of the thumbnail (px)."""
+_KERNEL = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Planes that several features share; all of shape (h, w) but `rgba` and `lab`."""
+
+    rgba: NDArray[np.uint8]
+    lab: Plane
+    foreground: Mask
+    flat: Mask
+    slope: Plane
+    angle: Plane
+
+
+def _names() -> tuple[str, ...]:
+    slopes = [f"slope_over_{edge:g}" for edge in _SLOPES]
+    widths = [f"{kind}_width_{q}" for kind in ("stroke", "region") for q in (10, 50, 90)]
+    cells = range(_THUMBNAIL * _THUMBNAIL)
+    thumbnail = [f"thumbnail_{c}_{i}" for c in ("L", "a", "b", "alpha") for i in cells]
+    return (
+        "log_side",
+        "log_aspect",
+        "clear_share",
+        "partial_share",
+        "opaque",
+        "foreground_share",
+        "flat_share",
+        "log_colours",
+        "colours_for_half",
+        "colours_for_90",
+        "colours_for_99",
+        "colour_entropy",
+        "flat_colour_entropy",
+        "log_regions",
+        "log_small_regions",
+        "edge_density",
+        "axis_edges",
+        "diagonal_edges",
+        "corner_density",
+        "noise",
+        "blockiness",
+        "lightness_mean",
+        "lightness_std",
+        "chroma_mean",
+        "chroma_std",
+        *slopes,
+        *widths,
+        *thumbnail,
+    )
+
+
+FEATURES: tuple[str, ...] = _names()
+"""Names of the features, in order."""
+
+
+def features(rgba: NDArray[np.uint8]) -> Plane:
+    """The features of an image; shape (len(FEATURES),), float32, finite.
+
+    Args:
+        rgba: Straight alpha, shape (h, w, 4).
+    """
+    view = _view(rgba)
+    values = np.concatenate(
+        [
+            _shape(rgba),
+            _alpha(view),
+            _colours(view),
+            _regions(view),
+            _edges(view),
+            _damage(view),
+            _tone(view),
+            _slopes(view),
+            _widths(view.foreground),
+            _widths(view.flat),
+            _thumbnail(view),
+        ]
+    )
+    return np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=10.0, neginf=-10.0)
+
+
+def _view(rgba: NDArray[np.uint8]) -> _View:
+    alpha = rgba[..., 3].astype(np.float32) / 255
+    # Clear pixels take a mid grey, so that a shape on a clear page has an edge.
+    rgb = rgba[..., :3].astype(np.float32) * alpha[..., None] + 128 * (1 - alpha[..., None])
+    unit = (rgb / np.float32(255)).astype(np.float32)
+    lab = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2Lab), np.float32)
+    grey = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2GRAY), np.float32) * 255
+    across = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.125), np.float32)
+    down = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125), np.float32)
+    return _View(
+        rgba=rgba,
+        lab=lab,
+        foreground=foreground_of(rgba),
+        flat=flat_pixels(rgba),
+        slope=np.hypot(across, down),
+        angle=np.arctan2(down, across),
+    )
+
+
+def foreground_of(rgba: NDArray[np.uint8]) -> Mask:
+    """What is drawn: pixels at least half opaque or, without transparency, unlike the border.
+
+    Args:
+        rgba: Straight alpha, shape (h, w, 4).
+    """
+    opaque: Mask = rgba[..., 3] >= 128
+    if not opaque.all():
+        return opaque
+    border = np.concatenate([rgba[0], rgba[-1], rgba[:, 0], rgba[:, -1]])[:, :3]
+    ground = np.median(border, axis=0)
+    differs: Mask = np.abs(rgba[..., :3].astype(np.float32) - ground).max(axis=-1) > 24
+    return differs if differs.any() else opaque
+
+
+def _shape(rgba: NDArray[np.uint8]) -> Plane:
+    height, width = rgba.shape[:2]
+    return np.array([np.log2(max(height, width) / 256), np.log2(width / height)], np.float32)
+
+
+def _alpha(view: _View) -> Plane:
+    alpha = view.rgba[..., 3]
+    clear, full = (alpha == 0).mean(), (alpha == 255).mean()
+    return np.array(
+        [clear, 4 * (1 - clear - full), float(full == 1.0), view.foreground.mean()], np.float32
+    )
+
+
+def _colours(view: _View) -> Plane:
+    """Shares of flat pixels, counts of distinct colours, and entropies (bits) on a 4-bit grid."""
+    drawn = view.rgba[view.foreground][:, :3].astype(np.int64)
+    flat = view.rgba[view.flat & view.foreground][:, :3].astype(np.int64)
+    distinct = len(np.unique(drawn @ np.array([65536, 256, 1])))
+    counts = _coarse_counts(drawn)
+    flat_counts = _coarse_counts(flat)
+    share = np.cumsum(np.sort(flat_counts)[::-1]) / max(1, flat_counts.sum())
+    needed = [np.log2(1 + np.searchsorted(share, q) + 1) for q in (0.5, 0.9, 0.99)]
+    return np.array(
+        [
+            view.flat[view.foreground].mean() if view.foreground.any() else 0.0,
+            np.log2(1 + distinct) / 8,
+            *(value / 4 for value in needed),
+            _entropy(counts) / 4,
+            _entropy(flat_counts) / 4,
+        ],
+        np.float32,
+    )
+
+
+def _coarse_counts(rgb: NDArray[np.int64]) -> NDArray[np.int64]:
+    codes = (rgb >> 4) @ np.array([256, 16, 1])
+    return np.bincount(codes, minlength=1)
+
+
+def _entropy(counts: NDArray[np.int64]) -> float:
+    total = counts.sum()
+    if total == 0:
+        return 0.0
+    share = counts[counts > 0] / total
+    return float(-(share * np.log2(share)).sum())
+
+
+def _regions(view: _View) -> Plane:
+    """Connected flat regions, all and those under 64 px, as logarithms of their counts."""
+    flat = (view.flat & view.foreground).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
+    areas = np.asarray(stats)[1:, cv2.CC_STAT_AREA]
+    return np.array([np.log2(1 + len(areas)), np.log2(1 + (areas < 64).sum())], np.float32) / 4
+
+
+def _edges(view: _View) -> Plane:
+    edge = view.slope > 8
+    count = max(1, int(edge.sum()))
+    angle = np.abs(view.angle[edge]) % (np.pi / 2)
+    off_axis = np.minimum(angle, np.pi / 2 - angle)
+    grey = np.asarray(view.lab[..., 0], np.float32)
+    corners = np.asarray(cv2.cornerHarris(grey, 3, 3, 0.06), np.float32)
+    strong = corners > 0.02 * max(1.0, float(corners.max()))
+    return np.array(
+        [
+            edge.mean() * 4,
+            (off_axis < 0.06).sum() / count,
+            (np.abs(off_axis - np.pi / 4) < 0.06).sum() / count,
+            strong.sum() / count,
+        ],
+        np.float32,
+    )
+
+
+def _damage(view: _View) -> Plane:
+    """Noise by Immerkaer (1996) over flat-looking pixels, and 8-pixel blockiness as in JPEG."""
+    lightness = np.ascontiguousarray(view.lab[..., 0])
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    response = np.abs(np.asarray(cv2.filter2D(lightness, cv2.CV_32F, mask), np.float32))
+    calm = view.slope < 8
+    noise = float(response[calm].mean()) * np.sqrt(np.pi / 2) / 6 if calm.any() else 0.0
+    step = np.abs(np.diff(lightness, axis=1))
+    usual = float(np.median(step[step > 0])) if (step > 0).any() else 1.0
+    on_grid = step[:, 7::8]
+    off_grid = step[:, 3::8]
+    block = float(on_grid.mean() - off_grid.mean()) / usual if on_grid.size else 0.0
+    return np.array([min(noise, 10.0), np.clip(block, -3, 3)], np.float32)
+
+
+def _tone(view: _View) -> Plane:
+    lab = view.lab[view.foreground]
+    if not len(lab):
+        return np.zeros(4, np.float32)
+    chroma = np.hypot(lab[:, 1], lab[:, 2])
+    return np.array(
+        [lab[:, 0].mean(), lab[:, 0].std(), chroma.mean(), chroma.std()], np.float32
+    ) / np.float32(50)
+
+
+def _slopes(view: _View) -> Plane:
+    """Shares of the foreground steeper than each edge: ramps show below 8, contours above."""
+    slope = view.slope[view.foreground]
+    if not slope.size:
+        return np.zeros(len(_SLOPES), np.float32)
+    return np.array([(slope > edge).mean() for edge in _SLOPES], np.float32)
+
+
+def _widths(mask: Mask) -> Plane:
+    """Widths of a mask's parts: twice the distance to the outside, on the ridges (log2 px)."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    distance = np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 3), np.float32)
+    ridge = (distance > 0) & (distance >= np.asarray(cv2.dilate(distance, _KERNEL)) - 1e-3)
+    if not ridge.any():
+        return np.zeros(3, np.float32)
+    width = np.quantile(2 * distance[ridge], (0.1, 0.5, 0.9))
+    return (np.log2(np.maximum(width, 0.5)) / 3).astype(np.float32)
+
+
+def _thumbnail(view: _View) -> Plane:
+    size = (_THUMBNAIL, _THUMBNAIL)
+    lab = np.asarray(cv2.resize(view.lab, size, interpolation=cv2.INTER_AREA), np.float32)
+    alpha = view.rgba[..., 3].astype(np.float32) / 255
+    small = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+    centred = (lab - np.array([50, 0, 0], np.float32)) / np.float32(50)
+    return np.concatenate([centred.transpose(2, 0, 1).ravel(), small.ravel()])

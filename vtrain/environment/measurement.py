@@ -1,0 +1,201 @@
+"""One measurement: prepare, trace, render and score an image with some settings."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.config.schema import ScoringConfig
+from vtrain.errors import TraceError
+from vtrain.images import resize
+from vtrain.scoring.appearance import WORST
+from vtrain.scoring.reference import Reference
+from vtrain.scoring.score import score, score_fully
+from vtrain.scoring.utility import cost, utility
+from vtrain.tracing.parameters import Action, decode_action
+from vtrain.tracing.preparation import Preparation
+from vtrain.tracing.render import render
+from vtrain.tracing.svg import svg_facts
+from vtrain.tracing.trace import trace_prepared
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+NATIVE_SCALE = 2
+"""Enlargement at which a trace is judged when the input is all there is (times)."""
+_SMALLEST_COST_BYTES = 10_000_000
+"""Size that a failed trace is charged for, so that no success costs more (bytes, segments)."""
+
+
+class ImageSource(Protocol):
+    """Where inputs and references come from, by image id."""
+
+    def input(self, image: str) -> NDArray[np.uint8]:
+        """The raster that is traced, straight alpha, shape (h, w, 4)."""
+
+    def reference(self, image: str) -> NDArray[np.uint8]:
+        """The picture it is judged against, straight alpha, shape (H, W, 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A measurement wanted.
+
+    Attributes:
+        image: Image id.
+        action: Level indices, in canonical form.
+        full: Whether the classical metrics are wanted too.
+        native: Judge against the input, as one can when there is no reference.
+    """
+
+    image: str
+    action: Action
+    full: bool = False
+    native: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a trace looks like and costs.
+
+    Attributes:
+        appearance: Log-odds scale of preference; larger looks better.
+        precision: Contour precision, 0 to 1.
+        recall: Contour recall, 0 to 1.
+        colour_error: Mean clipped colour difference over the foreground (dE, 0 to 25).
+        segments: Path segments (count).
+        paths: Path elements (count).
+        colours: Distinct fills (count).
+        bytes: Size of the SVG (bytes).
+        gzip_bytes: Size after gzip (bytes).
+        pixels: Pixels traced (count).
+        failure: Reason when the trace failed; the other values are then the worst possible.
+        ssim: Foreground SSIM; None unless asked for, as the next three.
+        ms_ssim: Foreground MS-SSIM.
+        mse: Foreground mean squared error (levels^2).
+        psnr: Foreground peak signal-to-noise ratio (dB).
+    """
+
+    appearance: float
+    precision: float
+    recall: float
+    colour_error: float
+    segments: int
+    paths: int
+    colours: int
+    bytes: int
+    gzip_bytes: int
+    pixels: int
+    failure: str | None = None
+    ssim: float | None = None
+    ms_ssim: float | None = None
+    mse: float | None = None
+    psnr: float | None = None
+
+    def utility(self, taste: float, config: ScoringConfig) -> float:
+        """Appearance minus `taste` times the cost."""
+        price = cost(self.segments, self.bytes, self.pixels, config)
+        return utility(self.appearance, price, taste)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self)
+
+
+def failed(reason: str) -> Measurement:
+    """The measurement of a trace that failed: worse than every success at every taste."""
+    return Measurement(
+        appearance=WORST,
+        precision=0.0,
+        recall=0.0,
+        colour_error=25.0,
+        segments=_SMALLEST_COST_BYTES,
+        paths=_SMALLEST_COST_BYTES,
+        colours=0,
+        bytes=_SMALLEST_COST_BYTES,
+        gzip_bytes=_SMALLEST_COST_BYTES,
+        pixels=_SMALLEST_COST_BYTES,
+        failure=reason,
+    )
+
+
+class Bench:
+    """Measures requests one after another, keeping what depends on the image alone.
+
+    Args:
+        source: Inputs and references.
+        output_limit: Largest SVG accepted (bytes).
+        kept: Images whose preparations and references are kept (count).
+    """
+
+    def __init__(self, source: ImageSource, *, output_limit: int, kept: int = 48) -> None:
+        self._source = source
+        self._output_limit = output_limit
+        self._kept = kept
+        self._preparations: OrderedDict[str, Preparation] = OrderedDict()
+        self._references: OrderedDict[tuple[str, bool], Reference] = OrderedDict()
+
+    def measure(self, request: Request) -> Measurement:
+        """The measurement; a trace that fails is `failed`, never an exception."""
+        try:
+            return self._measure(request)
+        except TraceError as error:
+            return failed(error.reason)
+
+    def _measure(self, request: Request) -> Measurement:
+        settings = decode_action(request.action)
+        drawn = trace_prepared(
+            self._preparation(request.image), settings, output_limit=self._output_limit
+        )
+        reference = self._reference(request.image, native=request.native)
+        picture = render(drawn.svg, reference.width, reference.height)
+        facts = svg_facts(drawn.svg)
+        scores = score_fully(reference, picture) if request.full else None
+        terms = scores or score(reference, picture)
+        return Measurement(
+            appearance=terms.appearance,
+            precision=terms.precision,
+            recall=terms.recall,
+            colour_error=terms.colour_error,
+            segments=facts.segments,
+            paths=facts.paths,
+            colours=facts.colours,
+            bytes=facts.bytes,
+            gzip_bytes=facts.gzip_bytes,
+            pixels=drawn.pixels,
+            ssim=scores.ssim if scores else None,
+            ms_ssim=scores.ms_ssim if scores else None,
+            mse=scores.mse if scores else None,
+            psnr=scores.psnr if scores else None,
+        )
+
+    def _preparation(self, image: str) -> Preparation:
+        if image not in self._preparations:
+            self._preparations[image] = Preparation(self._source.input(image))
+        return _recent(self._preparations, image, self._kept)
+
+    def _reference(self, image: str, *, native: bool) -> Reference:
+        key = (image, native)
+        if key not in self._references:
+            picture = native_reference(self._source.input(image)) if native else None
+            self._references[key] = Reference.of(
+                self._source.reference(image) if picture is None else picture
+            )
+        return _recent(self._references, key, self._kept)
+
+
+def native_reference(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The input enlarged, as a stand-in for a reference; straight alpha."""
+    height, width = rgba.shape[:2]
+    return resize(rgba, NATIVE_SCALE * width, NATIVE_SCALE * height, kind="lanczos")
+
+
+def _recent(items: OrderedDict[Key, Value], key: Key, kept: int) -> Value:
+    items.move_to_end(key)
+    while len(items) > kept:
+        items.popitem(last=False)
+    return items[key]

@@ -1,0 +1,109 @@
+"""What the policy sees: the image's features, the user's taste, and what was tried so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.environment.features import FEATURES
+from vtrain.environment.measurement import Measurement
+from vtrain.tracing.parameters import ACTION_LEVELS, Action
+
+Vector = NDArray[np.float32]
+
+LIMIT = 10.0
+"""Observations are clipped to +- this."""
+_TASTE = 2
+_PROGRESS = 1
+_OUTCOME = 6
+OBSERVATION_SIZE = len(FEATURES) + _TASTE + _PROGRESS + len(ACTION_LEVELS) + _OUTCOME
+"""Length of an observation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A trace made in this episode, as one can judge it without a reference.
+
+    Attributes:
+        action: What was tried.
+        native: The measurement against the input.
+        gain: Its utility over the baseline's, both judged against the input.
+        best: Best gain so far in the episode, this attempt included.
+    """
+
+    action: Action
+    native: Measurement
+    gain: float
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Normaliser:
+    """Brings features to zero mean and unit spread over the training images.
+
+    Attributes:
+        mean: Shape (len(FEATURES),).
+        scale: Shape (len(FEATURES),), all positive.
+    """
+
+    mean: Vector
+    scale: Vector
+
+    @classmethod
+    def fit(cls, rows: Sequence[Vector]) -> Normaliser:
+        """From the features of the training images, at least one."""
+        table = np.stack(list(rows)).astype(np.float64)
+        spread = table.std(axis=0)
+        # A feature that hardly varies in training says nothing; do not blow its noise up.
+        scale = np.where(spread > 1e-3, spread, 1.0)
+        return cls(table.mean(axis=0).astype(np.float32), scale.astype(np.float32))
+
+    def apply(self, features: Vector) -> Vector:
+        """Normalised features, clipped to five spreads."""
+        return np.clip((features - self.mean) / self.scale, -5.0, 5.0).astype(np.float32)
+
+    def as_arrays(self) -> dict[str, Vector]:
+        """For a checkpoint."""
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Vector]) -> Normaliser:
+        """From a checkpoint."""
+        return cls(arrays["mean"], arrays["scale"])
+
+
+def observe(
+    normalised: Vector, taste: float, *, left: float = 1.0, last: Attempt | None = None
+) -> Vector:
+    """The observation; shape (OBSERVATION_SIZE,), float32, within +-LIMIT.
+
+    Args:
+        normalised: Features after `Normaliser.apply`.
+        taste: Lambda.
+        left: Share of the episode's traces still to come, 0 to 1.
+        last: The last attempt; None before the first.
+    """
+    parts = [
+        normalised,
+        np.array([np.log2(taste + 0.02) / 3 + 0.6, taste, left], np.float32),
+        np.zeros(len(ACTION_LEVELS) + _OUTCOME, np.float32) if last is None else _attempt(last),
+    ]
+    return np.clip(np.concatenate(parts), -LIMIT, LIMIT).astype(np.float32)
+
+
+def _attempt(last: Attempt) -> Vector:
+    levels = np.array(ACTION_LEVELS, np.float32)
+    action = 2 * np.array(last.action, np.float32) / (levels - 1) - 1
+    native = last.native
+    outcome = [
+        native.precision * 2 - 1,
+        native.recall * 2 - 1,
+        native.colour_error / 10,
+        np.log2(1 + native.bytes) / 10 - 1,
+        last.gain / 3,
+        last.best / 3,
+    ]
+    return np.concatenate([action, np.array(outcome, np.float32)])

@@ -1,0 +1,20 @@
+"""What a measurement depends on besides the image and the action."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+
+from vtrain.scoring.appearance import Appearance
+from vtrain.tracing.parameters import TABLE_DIGEST
+from vtrain.tracing.render import RENDERER
+
+MEASURING = 1
+"""Raised whenever preparation, tidying or scoring changes what is measured."""
+
+
+def measurement_version() -> str:
+    """Digest of the tracer, the renderer, the parameter table and the scoring."""
+    renderer = version("pylunasvg" if RENDERER == "pylunasvg" else "resvg-py")
+    parts = (MEASURING, version("vtracer"), RENDERER, renderer, TABLE_DIGEST, Appearance.load())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]

@@ -1,0 +1,163 @@
+"""The one way in for untrusted images: format by content, an allow-list, limits before work."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from vtrain.errors import ImageRefused
+from vtrain.images.raster import decode_raster
+from vtrain.images.svg import decode_svg, looks_like_svg
+from vtrain.images.types import FORMATS, Limits, Picture
+
+_ALLOWED = ", ".join(FORMATS)
+
+# Openings of formats that people meet and that are refused by name. Magic numbers as in the
+# `file` database; "????" stands for four bytes that vary.
+_FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"8BPS", "a Photoshop document"),
+    (b"%PDF", "a PDF"),
+    (b"%!PS", "a PostScript file"),
+    (b"\x00\x00\x01\x00", "an ICO icon"),
+    (b"\x00\x00\x02\x00", "a Windows cursor or TGA file"),
+    (b"\x1f\x8b", "gzip-compressed (an .svgz must be unpacked first)"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
+    (b"DDS ", "a DDS texture"),
+    (b"qoif", "a QOI image"),
+    (b"v/1\x01", "an OpenEXR image"),
+)
+
+
+def decode(data: bytes, *, name: str, limits: Limits = Limits(), svg_side: int = 1024) -> Picture:
+    """Decode one image held in memory.
+
+    Args:
+        data: The whole file.
+        name: The file's name for messages; it does not choose the decoder.
+        limits: Largest image and file taken.
+        svg_side: Longest side at which an SVG is rendered (px).
+
+    Returns:
+        The first frame or page, EXIF orientation applied, with notes on what was changed.
+
+    Raises:
+        ImageRefused: With one of the reasons ``empty``, ``file-too-large``, ``too-large``,
+            ``unsupported-format``, ``unsupported-mode``, ``truncated``, ``damaged``,
+            ``too-costly``; for SVG also ``invalid-svg``, ``external-resource``, ``unsafe-svg``,
+            ``renderer-panic``.
+    """
+    if not data:
+        raise ImageRefused(name, "empty", "the file is empty")
+    if len(data) > limits.max_file_bytes:
+        raise _file_too_large(name, len(data), limits)
+    kind = sniff(data)
+    if kind == "SVG":
+        return decode_svg(data, svg_side, name=name, limits=limits)
+    if kind in FORMATS:
+        return decode_raster(data, kind, name=name, limits=limits)
+    raise ImageRefused(
+        name, "unsupported-format", f"the content is {kind}; vtrain reads {_ALLOWED}"
+    )
+
+
+def read(path: Path | str, *, limits: Limits = Limits(), svg_side: int = 1024) -> Picture:
+    """Read and decode one file.
+
+    Args:
+        path: A regular file, or a link to one. A FIFO, device or folder is refused unread.
+        limits: As for `decode`.
+        svg_side: As for `decode`.
+
+    Returns:
+        As `decode`.
+
+    Raises:
+        ImageRefused: As `decode`, and ``missing``, ``not-a-file``, ``unreadable``.
+    """
+    path = Path(path)
+    return decode(read_bytes(path, limits=limits), name=str(path), limits=limits, svg_side=svg_side)
+
+
+def read_bytes(path: Path, *, limits: Limits) -> bytes:
+    """Read a regular file of at most `limits.max_file_bytes`; raise ImageRefused as `read`."""
+    name = str(path)
+    try:
+        # Without O_NONBLOCK, opening a FIFO waits for a writer that may never come.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ImageRefused(name, "missing", "there is no such file") from error
+    except ValueError as error:  # a NUL byte in the name
+        raise ImageRefused(name, "missing", "this is no file name") from error
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    with os.fdopen(handle, "rb") as file:
+        try:
+            # The open file is judged, not the path: a path could be exchanged in between.
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageRefused(name, "not-a-file", f"it is {_kind(status.st_mode)}")
+            if status.st_size > limits.max_file_bytes:
+                raise _file_too_large(name, status.st_size, limits)
+            return file.read(limits.max_file_bytes + 1)
+        except OSError as error:
+            raise _unreadable(name, error) from error
+
+
+def sniff(data: bytes) -> str:
+    """Name the format of `data` by its content: one of `FORMATS`, or words for a message."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    if data.startswith(b"BM"):
+        return "BMP"
+    if looks_like_svg(data):
+        return "SVG"
+    if data[4:8] == b"ftyp":
+        return "an AVIF, HEIC or video file"
+    if data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
+        return "a PPM, PGM or PBM image"
+    for magic, words in _FOREIGN:
+        if data.startswith(magic):
+            return words
+    return "text" if _is_text(data[:1024]) else "of no known image format"
+
+
+def _is_text(head: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+
+
+def _file_too_large(name: str, size: int, limits: Limits) -> ImageRefused:
+    return ImageRefused(
+        name,
+        "file-too-large",
+        f"the file has {size:,} bytes; data.max_file_bytes allows {limits.max_file_bytes:,}",
+    )
+
+
+def _unreadable(name: str, error: OSError) -> ImageRefused:
+    if isinstance(error, IsADirectoryError):
+        return ImageRefused(name, "not-a-file", "it is a folder")
+    return ImageRefused(
+        name, "unreadable", f"it cannot be read: {error.strerror or type(error).__name__}"
+    )
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISFIFO(mode):
+        return "a FIFO (named pipe)"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device"

@@ -1,0 +1,265 @@
+"""A small palette found on flat pixels, and snapping of an image to it.
+
+Anti-aliasing pixels must not vote, or they become colours of their own: the palette is the
+weighted k-means (Lloyd 1982) in CIE Lab of the colours of pixels whose neighbourhood is flat.
+Strokes too thin to hold a flat pixel get their vote back when their colour is no mixture of two
+palette colours. Everything is deterministic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Rgba = NDArray[np.uint8]
+Colours = NDArray[np.float32]
+
+_FLAT_RANGE = 8
+"""Largest spread of a channel in a flat 3x3 neighbourhood (levels)."""
+_MIXTURE_DISTANCE = 14.0
+"""Colours closer than this to the line between two palette colours are mixtures (levels)."""
+_MIXTURE_PALETTE = 12
+"""Heaviest palette colours that mixtures are looked for between (count)."""
+_BINS_LIMIT = 4096
+"""Distinct colours clustered at most; more are merged on a coarser grid first (count)."""
+_ITERATIONS = 12
+_EXACT_DISTANCE = 12.0
+"""Squared RGB distance under which a pixel is its palette colour and no mixture (levels^2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColourCounts:
+    """Distinct colours of some pixels.
+
+    Attributes:
+        rgb: Shape (n, 3), float32, 0 to 255.
+        weights: Shape (n,), pixel counts.
+    """
+
+    rgb: Colours
+    weights: Colours
+
+
+def flat_pixels(rgba: Rgba) -> NDArray[np.bool_]:
+    """Opaque pixels whose 3x3 neighbourhood has one colour, or nearly; shape (h, w)."""
+    kernel = np.ones((3, 3), np.uint8)
+    spread = cv2.subtract(cv2.dilate(rgba, kernel), cv2.erode(rgba, kernel))
+    solid = cv2.erode(rgba[..., 3], kernel) == 255
+    flat: NDArray[np.bool_] = solid & (spread[..., :3].max(axis=-1) <= _FLAT_RANGE)
+    return flat
+
+
+def find_palette(rgba: Rgba, count: int) -> NDArray[np.uint8]:
+    """At most `count` colours that stand for the image; shape (k, 3), RGB.
+
+    Args:
+        rgba: Straight alpha, shape (h, w, 4), at its own size.
+        count: Largest number of colours, at least 1.
+    """
+    opaque = rgba[..., 3] >= 128
+    if not opaque.any():
+        return np.zeros((1, 3), np.uint8)
+    flat = flat_pixels(rgba)
+    counts = _count(rgba[flat]) if flat.any() else _count(rgba[opaque])
+    palette = _kmeans(counts, count)
+    if flat.any():
+        solid = (rgba[..., 3] == 255) & ~flat
+        extra = _unmixed(_count(rgba[solid]), palette, least=max(4.0, 2e-4 * opaque.sum()))
+        if len(extra.weights):
+            counts = ColourCounts(
+                np.concatenate([counts.rgb, extra.rgb]),
+                np.concatenate([counts.weights, extra.weights]),
+            )
+            palette = _kmeans(counts, count)
+    return np.clip(np.rint(palette), 0, 255).astype(np.uint8)
+
+
+def snap(
+    rgba: Rgba, palette: NDArray[np.uint8], *, flat: NDArray[np.bool_] | None, radius: int
+) -> Rgba:
+    """The image with every opaque pixel set to a colour of the palette.
+
+    Args:
+        rgba: Shape (h, w, 4), alpha 0 or 255 (or partial, which is kept).
+        palette: Shape (k, 3), RGB.
+        flat: Where pixels are flat, shape (h, w); when given, other pixels may only take colours
+            that a flat pixel has within `radius`. None allows every colour everywhere.
+        radius: Reach of a flat pixel (px).
+    """
+    shape = rgba.shape[:2]
+    words = np.ascontiguousarray(rgba).view("<u4").reshape(-1)
+    codes = words & 0xFFFFFF
+    distinct = _distinct_codes(codes)
+    nearest, distance = _nearest(_rgb_of(distinct), palette)
+    lookup = np.empty(1 << 24, np.uint8)
+    lookup[distinct] = nearest
+    labels = lookup[codes].reshape(shape)
+    if flat is not None:
+        exact = np.empty(1 << 24, np.bool_)
+        exact[distinct] = distance <= _EXACT_DISTANCE
+        used = rgba[..., 3] > 0
+        certain = used & (flat | exact[codes].reshape(shape))
+        labels = _local_labels(
+            rgba, labels, used & ~certain, certain, palette=palette, radius=radius
+        )
+    colours = np.zeros((len(palette), 4), np.uint8)
+    colours[:, :3] = palette
+    alpha = words & np.uint32(0xFF000000)
+    snapped = np.where(alpha > 0, colours.view("<u4").reshape(-1)[labels.reshape(-1)] | alpha, 0)
+    return snapped.astype("<u4").view(np.uint8).reshape(*shape, 4)
+
+
+def _local_labels(
+    rgba: Rgba,
+    labels: NDArray[np.uint8],
+    doubtful: NDArray[np.bool_],
+    certain: NDArray[np.bool_],
+    *,
+    palette: NDArray[np.uint8],
+    radius: int,
+) -> NDArray[np.uint8]:
+    """Labels where doubtful pixels take the nearest colour that a certain pixel has close by.
+
+    Only mixtures of those colours are moved: a pixel outside their range in some channel belongs to
+    a stroke too thin to be flat, and keeps its own label.
+    """
+    where = np.flatnonzero(doubtful)
+    if not len(where):
+        return labels
+    pixels = rgba.reshape(-1, 4)[where, :3].astype(np.float32)
+    best = np.full(len(where), np.inf, np.float32)
+    chosen = labels.reshape(-1)[where].copy()
+    low = np.full((len(where), 3), 255, np.float32)
+    high = np.zeros((len(where), 3), np.float32)
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    for label in np.flatnonzero(np.bincount(labels[certain], minlength=len(palette))):
+        reach = cv2.dilate(((labels == label) & certain).astype(np.uint8), kernel).reshape(-1)
+        colour = palette[label].astype(np.float32)
+        near = reach[where] > 0
+        low[near] = np.minimum(low[near], colour)
+        high[near] = np.maximum(high[near], colour)
+        distance = ((pixels - colour) ** 2).sum(axis=1)
+        distance[~near] = np.inf
+        closer = distance < best
+        best[closer] = distance[closer]
+        chosen[closer] = label
+    mixture = ((pixels >= low - _MIXTURE_DISTANCE) & (pixels <= high + _MIXTURE_DISTANCE)).all(
+        axis=1
+    )
+    result = labels.copy()
+    result.reshape(-1)[where[mixture]] = chosen[mixture]
+    return result
+
+
+def _distinct_codes(codes: NDArray[Any]) -> NDArray[np.intp]:
+    """Distinct 24-bit codes; a table of all of them is much faster than sorting."""
+    seen = np.zeros(1 << 24, np.bool_)
+    seen[codes] = True
+    blocks = np.flatnonzero(seen.view(np.uint64))
+    inside = seen.reshape(-1, 8)[blocks]
+    return (blocks[:, None] * 8 + np.arange(8))[inside]
+
+
+def _rgb_of(codes: NDArray[np.intp]) -> Colours:
+    """Colours of codes whose lowest byte is red, as in the memory of an RGBA pixel."""
+    return np.stack([codes & 255, (codes >> 8) & 255, codes >> 16], axis=1).astype(np.float32)
+
+
+def _count(pixels: Rgba) -> ColourCounts:
+    """Distinct colours of pixels of shape (n, 4), merged to 5 bits a channel when too many."""
+    rgb = pixels[:, :3].astype(np.uint32)
+    codes, counts = np.unique((rgb[:, 0] << 16) | (rgb[:, 1] << 8) | rgb[:, 2], return_counts=True)
+    colours = _rgb_of(codes.astype(np.intp))
+    weights = counts.astype(np.float32)
+    if len(codes) <= _BINS_LIMIT:
+        return ColourCounts(colours, weights)
+    coarse = colours.astype(np.uint32) >> 3
+    _, group = np.unique(
+        (coarse[:, 0] << 10) | (coarse[:, 1] << 5) | coarse[:, 2], return_inverse=True
+    )
+    total = np.bincount(group, weights)
+    means = np.stack(
+        [np.bincount(group, weights * colours[:, c]) / total for c in range(3)], axis=1
+    )
+    return ColourCounts(means.astype(np.float32), total.astype(np.float32))
+
+
+def lab_of(rgb: Colours) -> Colours:
+    """CIE Lab (D65) of sRGB colours of shape (n, 3), 0 to 255; float32."""
+    if not len(rgb):
+        return np.zeros((0, 3), np.float32)
+    unit = (rgb / np.float32(255)).astype(np.float32)
+    lab = np.asarray(cv2.cvtColor(unit[None], cv2.COLOR_RGB2Lab), np.float32)
+    return lab.reshape(-1, 3)
+
+
+def _nearest(rgb: Colours, palette: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Colours]:
+    """Index of the nearest palette colour in Lab, and the squared distance to it in RGB."""
+    lab, centres = lab_of(rgb), lab_of(palette.astype(np.float32))
+    squared = (centres**2).sum(axis=1)[None] - 2 * lab @ centres.T
+    nearest = squared.argmin(axis=1)
+    distance = ((rgb - palette[nearest].astype(np.float32)) ** 2).sum(axis=1)
+    return nearest, distance.astype(np.float32)
+
+
+def _kmeans(counts: ColourCounts, count: int) -> Colours:
+    """Weighted k-means in Lab; centres come back as the mean RGB of their colours, heaviest first.
+
+    The start takes the heaviest colour and then, again and again, the one whose squared distance
+    times weight is largest: k-means++ (Arthur and Vassilvitskii 2007) without its randomness.
+    """
+    if len(counts.weights) <= count:
+        return counts.rgb[np.argsort(-counts.weights, kind="stable")]
+    lab, weights = lab_of(counts.rgb), counts.weights
+    centres = [lab[weights.argmax()]]
+    gap = ((lab - centres[0]) ** 2).sum(axis=1)
+    while len(centres) < count and (gap * weights).max() > 0:
+        centres.append(lab[(gap * weights).argmax()])
+        gap = np.minimum(gap, ((lab - centres[-1]) ** 2).sum(axis=1))
+    middle = np.stack(centres)
+    group = np.zeros(len(lab), np.intp)
+    for _ in range(_ITERATIONS):
+        moved = ((middle**2).sum(axis=1)[None] - 2 * lab @ middle.T).argmin(axis=1)
+        total = np.bincount(moved, weights, minlength=len(middle))
+        kept = total > 0
+        for c in range(3):
+            sums = np.bincount(moved, weights * lab[:, c], minlength=len(middle))
+            middle[kept, c] = sums[kept] / total[kept]
+        if (moved == group).all():
+            break
+        group = moved
+    total = np.bincount(group, weights, minlength=len(middle))
+    kept = total > 0
+    means = np.stack(
+        [
+            np.bincount(group, weights * counts.rgb[:, c], minlength=len(middle))[kept]
+            / total[kept]
+            for c in range(3)
+        ],
+        axis=1,
+    ).astype(np.float32)
+    return means[np.argsort(-total[kept], kind="stable")]
+
+
+def _unmixed(counts: ColourCounts, palette: Colours, *, least: float) -> ColourCounts:
+    """Colours that lie far from every line between two palette colours, heavy enough together."""
+    distance = np.full(len(counts.weights), np.inf, np.float32)
+    main = palette[:_MIXTURE_PALETTE]
+    for start in range(len(main)):
+        for end in range(start, len(main)):
+            line = main[end] - main[start]
+            length = float(line @ line)
+            share = np.clip((counts.rgb - main[start]) @ line / length, 0, 1) if length else 0.0
+            foot = main[start] + np.multiply.outer(share, line)
+            distance = np.minimum(distance, np.linalg.norm(counts.rgb - foot, axis=1))
+    nearest = np.full(len(counts.weights), np.inf, np.float32)
+    for colour in palette:
+        nearest = np.minimum(nearest, np.linalg.norm(counts.rgb - colour, axis=1))
+    far = (distance > _MIXTURE_DISTANCE) & (nearest > _MIXTURE_DISTANCE)
+    if float(counts.weights[far].sum()) < least:
+        far[:] = False
+    return ColourCounts(counts.rgb[far], counts.weights[far])

@@ -1,0 +1,206 @@
+"""The parameter table: the only place that names what an action chooses.
+
+An action is one level index per row of `PARAMETERS`, in order; `Settings` holds the same choice as
+values. Rows say when they are inert, so that two actions that draw the same picture share one
+canonical form (and one cached measurement).
+
+Ranges are the ones that VTracer 0.6.15 survives: `color_precision` outside 1 to 8 and
+`max_iterations` 0 panic, `length_threshold` 0 blows the output up, and `mode="none"` copies the
+pixel grid, so none of those can be expressed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from vtrain.errors import UsageError
+
+Action = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One way to prepare and trace an image.
+
+    Attributes:
+        alpha: ``as-is`` hands partial alpha to the tracer; ``cut`` makes every pixel opaque or
+            clear at one half and keys the clear ones out.
+        upscale: Enlargement before the trace (times).
+        colours: Colours the image is snapped to; 0 leaves colours alone (count).
+        edge_snap: Whether edge pixels may only take a colour found flat close by, which keeps
+            anti-aliasing from becoming slivers of a third colour.
+        mode: Curve fitting: ``spline`` or ``polygon``.
+        hierarchical: ``stacked`` layers or ``cutout`` shapes.
+        filter_speckle: Patches smaller than this squared are dropped (px of the traced image).
+        color_precision: Significant bits per channel when clustering (bits).
+        layer_difference: Colour difference that separates gradient layers (levels, 0 to 255).
+        corner_threshold: Smallest turn that counts as a corner (degrees).
+        length_threshold: Segments are subdivided until shorter (px of the traced image).
+        splice_threshold: Smallest turn at which a spline is spliced (degrees).
+        path_precision: Decimals of a coordinate (digits).
+    """
+
+    alpha: Literal["as-is", "cut"] = "as-is"
+    upscale: int = 1
+    colours: int = 0
+    edge_snap: bool = False
+    mode: Literal["spline", "polygon"] = "spline"
+    hierarchical: Literal["stacked", "cutout"] = "stacked"
+    filter_speckle: int = 4
+    color_precision: int = 6
+    layer_difference: int = 16
+    corner_threshold: int = 60
+    length_threshold: float = 4.0
+    splice_threshold: int = 45
+    path_precision: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A row of the table.
+
+    Attributes:
+        name: Field of `Settings`.
+        levels: Values in the order of their index.
+        unit: Unit of the values.
+        needs: Field and the value that it must have (or, for ``colours``, must not be 0) for this
+            row to matter; None when it always does.
+    """
+
+    name: str
+    levels: tuple[Any, ...]
+    unit: str
+    needs: tuple[str, object] | None = None
+
+
+_SPLINE = ("mode", "spline")
+
+PARAMETERS: tuple[Parameter, ...] = (
+    Parameter("alpha", ("as-is", "cut"), "choice"),
+    Parameter("upscale", (1, 2, 3), "times"),
+    Parameter("colours", (0, 4, 8, 16, 32, 64), "colours"),
+    Parameter("edge_snap", (False, True), "choice", needs=("colours", True)),
+    Parameter("mode", ("spline", "polygon"), "choice"),
+    Parameter("hierarchical", ("stacked", "cutout"), "choice"),
+    Parameter("filter_speckle", (0, 1, 2, 3, 4, 6, 8, 10, 12), "px"),
+    Parameter("color_precision", (4, 5, 6, 7, 8), "bits"),
+    Parameter("layer_difference", (0, 2, 4, 8, 16, 32, 48, 64, 128), "levels"),
+    Parameter("corner_threshold", (20, 40, 60, 80, 100, 130, 180), "degrees", needs=_SPLINE),
+    Parameter("length_threshold", (3.5, 4.0, 5.0, 7.0, 10.0), "px", needs=_SPLINE),
+    Parameter("splice_threshold", (20, 45, 70, 120), "degrees", needs=_SPLINE),
+    Parameter("path_precision", (0, 1, 2), "digits"),
+)
+
+ACTION_LEVELS: tuple[int, ...] = tuple(len(row.levels) for row in PARAMETERS)
+"""Number of levels of each row: the ``nvec`` of the action space."""
+
+TABLE_DIGEST: str = hashlib.sha256(
+    json.dumps([(row.name, row.levels) for row in PARAMETERS]).encode()
+).hexdigest()[:16]
+"""Identity of the table; a policy only fits the table it was trained on."""
+
+PRESETS: dict[str, Settings] = {
+    "default": Settings(),
+    "flattened": Settings(alpha="cut"),
+    "poster": Settings(color_precision=8),
+    "photo": Settings(
+        filter_speckle=10, color_precision=8, layer_difference=48, corner_threshold=180
+    ),
+    "recipe": Settings(
+        alpha="cut",
+        upscale=2,
+        colours=32,
+        mode="polygon",
+        color_precision=8,
+        layer_difference=8,
+    ),
+}
+"""Named settings: VTracer's presets on the file as it is, and the recommended preparation."""
+
+
+def decode_action(action: Sequence[int]) -> Settings:
+    """The settings that an action stands for.
+
+    Args:
+        action: One level index per row of `PARAMETERS`; shape (13,).
+
+    Raises:
+        ValueError: An index is out of range or the length differs.
+    """
+    if len(action) != len(PARAMETERS):
+        raise ValueError(f"an action has {len(PARAMETERS)} entries, not {len(action)}")
+    values = {}
+    for row, index in zip(PARAMETERS, action, strict=True):
+        if not 0 <= int(index) < len(row.levels):
+            raise ValueError(f"{row.name}: level {index} is not in 0..{len(row.levels) - 1}")
+        values[row.name] = row.levels[int(index)]
+    return Settings(**values)
+
+
+def encode_settings(settings: Settings) -> Action:
+    """The action of settings whose values are all levels of the table.
+
+    Raises:
+        UsageError: A value is not a level of its row.
+    """
+    indices = []
+    for row in PARAMETERS:
+        value = getattr(settings, row.name)
+        if value not in row.levels:
+            levels = ", ".join(str(level) for level in row.levels)
+            raise UsageError(f"{row.name} = {value!r} is not one of its levels: {levels}.")
+        indices.append(row.levels.index(value))
+    return tuple(indices)
+
+
+def canonical(action: Sequence[int]) -> Action:
+    """The action with every inert row at VTracer's default, so that equal pictures compare equal.
+
+    Args:
+        action: One level index per row; shape (13,).
+    """
+    settings = decode_action(action)
+    default = encode_settings(Settings())
+    return tuple(
+        int(index) if _matters(row, settings) else default[position]
+        for position, (row, index) in enumerate(zip(PARAMETERS, action, strict=True))
+    )
+
+
+def _matters(row: Parameter, settings: Settings) -> bool:
+    if row.needs is None:
+        return True
+    field, value = row.needs
+    present = getattr(settings, field)
+    return bool(present) if isinstance(value, bool) else present == value
+
+
+def preset(name: str) -> Settings:
+    """Named settings.
+
+    Raises:
+        UsageError: No preset has that name.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"No preset is named {name!r}.", hint=f"Known: {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def describe(settings: Settings) -> str:
+    """Only what differs from VTracer's default, as ``name=value`` words."""
+    default = Settings()
+    words = [
+        f"{field.name}={getattr(settings, field.name)}"
+        for field in fields(settings)
+        if getattr(settings, field.name) != getattr(default, field.name)
+    ]
+    return " ".join(words) or "default"
+
+
+def settings_dict(settings: Settings) -> dict[str, Any]:
+    """The settings as plain JSON values."""
+    return asdict(settings)

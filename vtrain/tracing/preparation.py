@@ -1,0 +1,124 @@
+"""Preparation of an image before the trace: enlargement, alpha, palette.
+
+VTracer cannot be given partial alpha (it turns it opaque, so strokes grow bold) nor smooth ramps
+(they merge into one flat region), and strokes of two pixels vanish. Enlarging in premultiplied
+alpha, cutting alpha at one half and snapping to a few colours repairs all three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.images import resize
+from vtrain.tracing.palette import find_palette, flat_pixels, snap
+from vtrain.tracing.parameters import Settings
+
+Rgba = NDArray[np.uint8]
+
+_KEPT = 4
+"""Prepared versions of an image kept for the next trace (count)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is handed to the tracer.
+
+    Attributes:
+        rgba: Shape (h, w, 4).
+        keyed: Whether clear pixels are to be left out of the drawing.
+    """
+
+    rgba: Rgba
+    keyed: bool
+
+
+class Preparation:
+    """One image, ready to be prepared in many ways; intermediate results are kept.
+
+    Args:
+        rgba: Straight alpha, shape (h, w, 4).
+        base_side: Longest side that `upscale` multiplies (px): a larger image is brought to
+            ``upscale * base_side`` straight from its own pixels, a smaller one is enlarged from its
+            own size. None: the image's own size.
+    """
+
+    def __init__(self, rgba: Rgba, base_side: int | None = None) -> None:
+        self._source = rgba
+        side = max(rgba.shape[:2])
+        self._scale = min(1.0, base_side / side) if base_side else 1.0
+        self._resized: dict[int, Rgba] = {}
+        self._palettes: dict[int, NDArray[np.uint8]] = {}
+        self._prepared: dict[tuple[str, int, int, bool], Prepared] = {}
+        self._flat: NDArray[np.bool_] | None = None
+
+    def size(self, upscale: int) -> tuple[int, int]:
+        """Width and height of the traced image (px)."""
+        height, width = self._source.shape[:2]
+        scale = self._scale * upscale
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def apply(self, settings: Settings) -> Prepared:
+        """The image as `settings` want it traced."""
+        key = (settings.alpha, settings.upscale, settings.colours, settings.edge_snap)
+        if key not in self._prepared:
+            if len(self._prepared) >= _KEPT:
+                self._prepared.pop(next(iter(self._prepared)))
+            self._prepared[key] = self._prepare(settings)
+        return self._prepared[key]
+
+    def _prepare(self, settings: Settings) -> Prepared:
+        rgba = self._at(settings.upscale)
+        keyed = False
+        if settings.alpha == "cut":
+            rgba, keyed = _cut_alpha(rgba)
+        if settings.colours:
+            rgba = snap(
+                rgba,
+                self._palette(settings.colours),
+                flat=self._flat_at(settings.upscale) if settings.edge_snap else None,
+                radius=2 * settings.upscale,
+            )
+        return Prepared(rgba, keyed)
+
+    def _at(self, upscale: int) -> Rgba:
+        if upscale not in self._resized:
+            width, height = self.size(upscale)
+            rgba = self._source
+            if (height, width) != rgba.shape[:2]:
+                shrinks = self._scale * upscale < 1
+                rgba = resize(rgba, width, height, kind="area" if shrinks else "lanczos")
+            self._resized[upscale] = rgba
+        return self._resized[upscale]
+
+    def _palette(self, count: int) -> NDArray[np.uint8]:
+        if count not in self._palettes:
+            self._palettes[count] = find_palette(self._at(1), count)
+        return self._palettes[count]
+
+    def _flat_at(self, upscale: int) -> NDArray[np.bool_]:
+        if self._flat is None:
+            self._flat = flat_pixels(self._at(1))
+        width, height = self.size(upscale)
+        enlarged = cv2.resize(
+            self._flat.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
+        )
+        return enlarged.astype(np.bool_)
+
+
+def _cut_alpha(rgba: Rgba) -> tuple[Rgba, bool]:
+    """Alpha set to 0 or 255 at one half; clear pixels black. And whether any pixel is clear."""
+    clear = rgba[..., 3] < 128
+    if not clear.any():
+        if (rgba[..., 3] == 255).all():
+            return rgba, False
+        solid = rgba.copy()
+        solid[..., 3] = 255
+        return solid, False
+    cut = rgba.copy()
+    cut[..., 3] = 255
+    cut[clear] = 0
+    return cut, True

@@ -1,0 +1,62 @@
+"""The seam to VTracer 0.6: pixels and settings in, its SVG text out.
+
+VTracer's alpha keying (leaving clear pixels out, with real holes in the shapes around them) only
+starts when it meets enough clear pixels on five scan lines. A clear border of one pixel always
+gives it enough, so holes stay holes however small they are.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import vtracer
+from numpy.typing import NDArray
+
+from vtrain.errors import TraceError
+from vtrain.tracing.parameters import Settings
+
+BORDER = 1
+"""Clear border put around keyed images (px)."""
+
+
+def run_vtracer(rgba: NDArray[np.uint8], settings: Settings, *, keyed: bool) -> str:
+    """VTracer's SVG of an image.
+
+    Args:
+        rgba: Shape (h, w, 4).
+        settings: The tracer's part of it is used.
+        keyed: Whether a clear border is added so that clear pixels are left out.
+
+    Raises:
+        TraceError: VTracer panicked or refused the image.
+    """
+    if keyed:
+        rgba = np.pad(rgba, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)))
+    # PNG at level 1 is the fastest way in: other formats and pixel lists cost more on the way.
+    encoded, png = cv2.imencode(
+        ".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    )
+    if not encoded:
+        raise TraceError("encode", "The image could not be handed to VTracer")
+    try:
+        svg = vtracer.convert_raw_image_to_svg(
+            png.tobytes(),
+            img_format="png",
+            colormode="color",
+            hierarchical=settings.hierarchical,
+            mode=settings.mode,
+            filter_speckle=settings.filter_speckle,
+            color_precision=settings.color_precision,
+            layer_difference=settings.layer_difference,
+            corner_threshold=settings.corner_threshold,
+            length_threshold=settings.length_threshold,
+            max_iterations=10,
+            splice_threshold=settings.splice_threshold,
+            path_precision=settings.path_precision,
+        )
+    except BaseException as error:
+        # A Rust panic is a BaseException of a class that cannot be imported.
+        if type(error).__name__ == "PanicException" or isinstance(error, (ValueError, OSError)):
+            raise TraceError("panic", f"VTracer failed: {error}") from error
+        raise
+    return str(svg)

@@ -1,0 +1,143 @@
+"""Processes that do work which may panic, hang, or eat memory.
+
+A thin layer over pebble's pool, which replaces workers that die and kills those that run over
+their time. Here: a memory limit, quiet workers, one OpenCV thread, and typed failures.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import TimeoutError as TimeLimit
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from vtrain.errors import TraceError, VtrainError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_MIB = 1024 * 1024
+_STATM = Path("/proc/self/statm")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Result]):
+    """What became of one task.
+
+    Attributes:
+        index: Position of the task in the sequence given.
+        result: The function's result; None when it failed.
+        error: Why it failed; None when it did not.
+    """
+
+    index: int
+    result: Result | None
+    error: VtrainError | None
+
+
+class Workers(Generic[Task, Result]):
+    """A pool of processes that apply one function to tasks.
+
+    Args:
+        function: Applied to each task in a worker; importable, as workers are spawned.
+        count: Processes.
+        memory_limit: Memory that a worker may take beyond its start (MiB).
+        setup: Called once in each worker before its first task.
+        setup_arguments: Its arguments.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Task], Result],
+        *,
+        count: int,
+        memory_limit: int,
+        setup: Callable[..., None],
+        setup_arguments: Sequence[Any],
+    ) -> None:
+        self._function = function
+        self._pool = ProcessPool(
+            max_workers=count,
+            initializer=_start_worker,
+            initargs=(memory_limit, setup, tuple(setup_arguments)),
+            # Forking a process that runs torch and its threads can deadlock the child.
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def run(
+        self, tasks: Sequence[Task], *, time_limits: Sequence[float]
+    ) -> Iterator[Outcome[Result]]:
+        """Outcomes in the order of the tasks, each as soon as it and those before it are done.
+
+        Args:
+            tasks: What to do, longest first for the best use of all workers.
+            time_limits: Time for each task once it has started (s).
+        """
+        futures = [
+            self._pool.schedule(self._function, args=(task,), timeout=limit)
+            for task, limit in zip(tasks, time_limits, strict=True)
+        ]
+        try:
+            for index, future in enumerate(futures):
+                yield self._outcome(index, future)
+        finally:
+            for future in futures:
+                future.cancel()  # type: ignore[no-untyped-call]  # pebble leaves it bare
+
+    def _outcome(self, index: int, future: Any) -> Outcome[Result]:
+        try:
+            return Outcome(index, future.result(), None)
+        except TimeLimit:
+            return Outcome(index, None, TraceError("time-limit", "A trace ran over its time limit"))
+        except ProcessExpired as error:
+            detail = f"A worker process died (exit code {error.exitcode})"
+            return Outcome(index, None, TraceError("worker-died", detail))
+        except MemoryError:
+            detail = "A trace needed more memory than tracing.memory_limit"
+            return Outcome(index, None, TraceError("memory-limit", detail))
+        except VtrainError as error:
+            return Outcome(index, None, error)
+
+    def close(self) -> None:
+        """End the workers, dropping what has not started."""
+        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it bare
+        self._pool.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _start_worker(
+    memory_limit: int, setup: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    import cv2  # noqa: PLC0415  in the worker only
+
+    cv2.setNumThreads(1)
+    # The main process decides when to stop: Ctrl-C reaches the whole group, workers must finish.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setup(*arguments)
+    if not _STATM.exists():
+        return  # without Linux's /proc the limit cannot be set relative to the start
+    limit = _address_space() + memory_limit * _MIB
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _address_space() -> int:
+    """Size of this process's address space (bytes); `RLIMIT_AS` counts all of it."""
+    return int(_STATM.read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
