@@ -47,16 +47,16 @@ def storage_error(error: OSError, path: Path | str) -> StorageError:
 
 def _plain(value: Any) -> Any:
     """`value` in JSON's types; numbers that JSON lacks (NaN, infinities) become null."""
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, (str, Path)):  # a file's name that is not UTF-8 holds lone surrogates
+        return str(value).encode(errors="backslashreplace").decode()
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
     if hasattr(value, "tolist"):  # numpy's scalars and arrays, without importing numpy
         return _plain(value.tolist())
     msg = f"a {type(value).__name__} cannot be written as JSON"

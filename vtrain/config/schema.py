@@ -15,6 +15,8 @@ CATEGORIES: tuple[Category, ...] = ("simple", "text", "gradient", "complex")
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
+Lambda = Annotated[float, Field(ge=0.0, le=4.0)]
+Units = Annotated[int, Field(ge=1, le=65_536)]
 
 
 class Section(BaseModel):
@@ -104,9 +106,9 @@ class TracingConfig(Section):
 class TasteConfig(Section):
     """The price of size, lambda, for each named taste."""
 
-    fidelity: float = Field(0.05, ge=0.0, le=4.0, description="Lambda when looks are what counts.")
-    balanced: float = Field(0.4, ge=0.0, le=4.0, description="Lambda when both count.")
-    compact: float = Field(1.0, ge=0.0, le=4.0, description="Lambda when size counts most.")
+    fidelity: Lambda = Field(0.05, description="Lambda when looks are what counts.")
+    balanced: Lambda = Field(0.4, description="Lambda when both count.")
+    compact: Lambda = Field(1.0, description="Lambda when size counts most.")
 
     @model_validator(mode="after")
     def _ordered(self) -> TasteConfig:
@@ -138,7 +140,7 @@ class EnvironmentConfig(Section):
     baseline: str = Field(
         "recipe", description="Named settings that a reward is measured against, per image."
     )
-    tastes: tuple[float, ...] = Field(
+    tastes: tuple[Lambda, ...] = Field(
         (0.05, 0.15, 0.4, 0.65, 1.0),
         min_length=1,
         description="Lambdas that episodes are drawn from.",
@@ -195,7 +197,7 @@ class PPOConfig(Section):
     vf_coef: float = Field(0.5, ge=0.0, description="Weight of the value loss.")
     max_grad_norm: Positive = Field(0.5, description="Largest gradient norm.")
     target_kl: float = Field(0.05, ge=0.0, description="An update stops beyond this KL; 0: never.")
-    hidden: tuple[int, ...] = Field(
+    hidden: tuple[Units, ...] = Field(
         (128, 128), min_length=1, description="Units of each hidden layer (count)."
     )
     warm_start: WarmStartConfig = Field(WarmStartConfig(), description="Where learning starts.")

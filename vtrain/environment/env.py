@@ -51,7 +51,7 @@ class TraceEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
         engine: Engine,
         categories: tuple[Category, ...] = CATEGORIES,
     ) -> None:
-        self.observation_space = observation_space()
+        self.observation_space: gymnasium.spaces.Space[Any] = observation_space()
         self.action_space = action_space()
         self._rules = rules
         self._sampler = sampler

@@ -188,7 +188,8 @@ def _regions(view: _View) -> Plane:
     flat = (view.flat & view.foreground).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
     areas = np.asarray(stats)[1:, cv2.CC_STAT_AREA]
-    return np.array([np.log2(1 + len(areas)), np.log2(1 + (areas < 64).sum())], np.float32) / 4
+    counts = np.array([len(areas), (areas < 64).sum()])
+    return (np.log2(1 + counts) / 4).astype(np.float32)
 
 
 def _edges(view: _View) -> Plane:
@@ -230,9 +231,8 @@ def _tone(view: _View) -> Plane:
     if not len(lab):
         return np.zeros(4, np.float32)
     chroma = np.hypot(lab[:, 1], lab[:, 2])
-    return np.array(
-        [lab[:, 0].mean(), lab[:, 0].std(), chroma.mean(), chroma.std()], np.float32
-    ) / np.float32(50)
+    tone = np.array([lab[:, 0].mean(), lab[:, 0].std(), chroma.mean(), chroma.std()])
+    return (tone / 50).astype(np.float32)
 
 
 def _slopes(view: _View) -> Plane:

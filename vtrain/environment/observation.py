@@ -63,7 +63,8 @@ class Normaliser:
 
     def apply(self, features: Vector) -> Vector:
         """Normalised features, clipped to five spreads."""
-        return np.clip((features - self.mean) / self.scale, -5.0, 5.0).astype(np.float32)
+        scaled = np.clip((features - self.mean) / self.scale, -5.0, 5.0)
+        return np.asarray(scaled, np.float32)
 
     def as_arrays(self) -> dict[str, Vector]:
         """For a checkpoint."""

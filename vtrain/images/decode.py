@@ -9,12 +9,24 @@ from pathlib import Path
 from vtrain.errors import ImageRefused
 from vtrain.images.raster import decode_raster
 from vtrain.images.svg import decode_svg, looks_like_svg
-from vtrain.images.types import FORMATS, Limits, Picture
+from vtrain.images.types import DEFAULT_LIMITS, FORMATS, Limits, Picture
 
 _ALLOWED = ", ".join(FORMATS)
 
+_OWN: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"BM", "BMP"),
+)
+
 # Openings of formats that people meet and that are refused by name. Magic numbers as in the
-# `file` database; "????" stands for four bytes that vary.
+# `file` database.
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"8BPS", "a Photoshop document"),
     (b"%PDF", "a PDF"),
@@ -32,7 +44,9 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def decode(data: bytes, *, name: str, limits: Limits = Limits(), svg_side: int = 1024) -> Picture:
+def decode(
+    data: bytes, *, name: str, limits: Limits = DEFAULT_LIMITS, svg_side: int = 1024
+) -> Picture:
     """Decode one image held in memory.
 
     Args:
@@ -64,7 +78,7 @@ def decode(data: bytes, *, name: str, limits: Limits = Limits(), svg_side: int =
     )
 
 
-def read(path: Path | str, *, limits: Limits = Limits(), svg_side: int = 1024) -> Picture:
+def read(path: Path | str, *, limits: Limits = DEFAULT_LIMITS, svg_side: int = 1024) -> Picture:
     """Read and decode one file.
 
     Args:
@@ -109,32 +123,27 @@ def read_bytes(path: Path, *, limits: Limits) -> bytes:
 
 def sniff(data: bytes) -> str:
     """Name the format of `data` by its content: one of `FORMATS`, or words for a message."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
+    for magic, kind in _OWN:
+        if data.startswith(magic):
+            return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if data.startswith(b"BM"):
-        return "BMP"
     if looks_like_svg(data):
         return "SVG"
     if data[4:8] == b"ftyp":
         return "an AVIF, HEIC or video file"
-    if data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
-        return "a PPM, PGM or PBM image"
     for magic, words in _FOREIGN:
         if data.startswith(magic):
             return words
-    return "text" if _is_text(data[:1024]) else "of no known image format"
+    return _describe(data[:1024])
 
 
-def _is_text(head: bytes) -> bool:
-    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+def _describe(head: bytes) -> str:
+    if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
+        return "a PPM, PGM or PBM image"
+    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head):
+        return "text"
+    return "of no known image format"
 
 
 def _file_too_large(name: str, size: int, limits: Limits) -> ImageRefused:

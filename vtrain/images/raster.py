@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from vtrain.errors import ImageRefused
 from vtrain.images.types import Limits, Picture
@@ -32,7 +32,7 @@ _PILLOW_ERRORS = (
     MemoryError,
     struct.error,
     Image.DecompressionBombError,
-    Image.UnidentifiedImageError,
+    UnidentifiedImageError,
     ImageCms.PyCMSError,
 )
 
@@ -137,24 +137,21 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return (0, 0)
 
 
-def _refusal(error: BaseException, *, name: str, kind: str) -> ImageRefused:
-    if isinstance(error, ImageRefused):  # pragma: no cover - ImageRefused is none of the types
-        return error
-    if isinstance(error, Image.DecompressionBombError):
-        return ImageRefused(name, "too-large", "the image is a decompression bomb")
-    if isinstance(error, MemoryError):
-        return ImageRefused(name, "too-large", "decoding it needs more memory than there is")
-    text = str(error).strip().split("\n")[0][:160]
+def _refusal(error: Exception, *, name: str, kind: str) -> ImageRefused:
+    """Map what Pillow raised, by its type and then by its words, to a reason."""
+    text = str(error).strip().split("\n")[0][:160] or type(error).__name__
     lowered = text.lower()
-    if "too large" in lowered or "decompression" in lowered:
-        return ImageRefused(name, "too-large", f"the {kind} holds an oversized part: {text}")
-    if "truncated" in lowered or "not enough" in lowered or isinstance(error, EOFError):
-        return ImageRefused(name, "truncated", f"the {kind} ends too early")
-    if isinstance(error, NotImplementedError) or "unsupported" in lowered:
-        return ImageRefused(name, "unsupported-mode", f"a kind of {kind} that is not read: {text}")
-    if isinstance(error, Image.UnidentifiedImageError):
-        return ImageRefused(name, "damaged", f"the {kind} header is broken")
-    return ImageRefused(name, "damaged", f"the {kind} is broken: {text or type(error).__name__}")
+    if isinstance(error, (Image.DecompressionBombError, MemoryError)) or "too large" in lowered:
+        reason, detail = "too-large", f"the {kind} is or holds too large a part: {text}"
+    elif isinstance(error, EOFError) or "truncated" in lowered or "not enough" in lowered:
+        reason, detail = "truncated", f"the {kind} ends too early"
+    elif isinstance(error, UnidentifiedImageError):
+        reason, detail = "damaged", f"the {kind} header is broken"
+    elif isinstance(error, NotImplementedError) or "unsupported" in lowered:
+        reason, detail = "unsupported-mode", f"this kind of {kind} is not read: {text}"
+    else:
+        reason, detail = "damaged", f"the {kind} is broken: {text}"
+    return ImageRefused(name, reason, detail)
 
 
 def _to_rgba(image: Image.Image, data: bytes, *, name: str) -> tuple[NDArray[np.uint8], list[str]]:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from vtrain.errors import ImageRefused
 from vtrain.images.svgcheck import check_svg
-from vtrain.images.types import Limits, Picture
+from vtrain.images.types import DEFAULT_LIMITS, Limits, Picture
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?svg[\s>/]")
@@ -27,7 +27,7 @@ def looks_like_svg(data: bytes) -> bool:
     return text.startswith("<") and _ROOT.search(text) is not None
 
 
-def decode_svg(data: bytes, side: int, *, name: str, limits: Limits = Limits()) -> Picture:
+def decode_svg(data: bytes, side: int, *, name: str, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Check and render an SVG file.
 
     Args:

@@ -85,7 +85,7 @@ def check_svg(text: str, side: int, *, name: str, limits: Limits) -> SvgCheck:
         raise ImageRefused(
             name,
             "too-costly",
-            f"rendering it would draw {total.elements:,} elements and {total.cost:.1e} px of layers",
+            f"it would draw {total.elements:,} elements and {total.cost:.1e} px of layers",
         )
     return SvgCheck("text" in reader.tags, tuple(reader.notes()))
 
@@ -97,7 +97,7 @@ class _Reader:
         self.by_id: dict[str, _Element] = {}
         self.tags: set[str] = set()
         self.stylesheet = ""
-        self._layer = float(side * side)
+        self.layer = float(side * side)
         self._name = name
         self._limits = limits
         self._root: _Element | None = None
@@ -184,7 +184,7 @@ class _Reader:
         for key, value in attributes.items():
             local = key.rpartition(":")[2].lower()
             if local in _LAYER_WORDS:
-                element.cost += self._layer
+                element.cost += self.layer
             if local == "href":
                 self._link(element, value.strip())
             if "url(" in value:
@@ -193,9 +193,9 @@ class _Reader:
                 times = max(1, often) if "marker" in key or "marker" in value else 1
                 element.references += [(found, times) for found in _REFERENCE.findall(value)]
         if any(word in style for word in _LAYER_WORDS):
-            element.cost += self._layer
+            element.cost += self.layer
         if tag.startswith("fe"):
-            element.cost += self._layer * self._filter_cost(tag, attributes)
+            element.cost += self.layer * self._filter_cost(tag, attributes)
 
     def _filter_cost(self, tag: str, attributes: dict[str, str]) -> float:
         if tag in _FILTERS:
@@ -274,7 +274,7 @@ class _Expansion:
         self._active.add(key)
         elements, cost, nesting = 1, element.cost, 0
         if self._styled_layers:
-            cost += self._reader._layer
+            cost += self._reader.layer
         parts = [(child, 1) for child in element.children]
         for name, times in element.references:
             if name in self._reader.by_id:

@@ -37,3 +37,6 @@ class Picture:
     rgba: NDArray[np.uint8]
     format: str
     notes: tuple[str, ...] = ()
+
+
+DEFAULT_LIMITS = Limits()

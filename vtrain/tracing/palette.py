@@ -172,7 +172,7 @@ def _rgb_of(codes: NDArray[np.intp]) -> Colours:
 def _count(pixels: Rgba) -> ColourCounts:
     """Distinct colours of pixels of shape (n, 4), merged to 5 bits a channel when too many."""
     rgb = pixels[:, :3].astype(np.uint32)
-    codes, counts = np.unique((rgb[:, 0] << 16) | (rgb[:, 1] << 8) | rgb[:, 2], return_counts=True)
+    codes, counts = np.unique(rgb[:, 0] | (rgb[:, 1] << 8) | (rgb[:, 2] << 16), return_counts=True)
     colours = _rgb_of(codes.astype(np.intp))
     weights = counts.astype(np.float32)
     if len(codes) <= _BINS_LIMIT:

@@ -17,7 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+import cv2
 from pebble import ProcessExpired, ProcessPool
+from threadpoolctl import threadpool_limits
 
 from vtrain.errors import TraceError, VtrainError
 
@@ -126,9 +128,9 @@ class Workers(Generic[Task, Result]):
 def _start_worker(
     memory_limit: int, setup: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
-    import cv2  # noqa: PLC0415  in the worker only
-
+    # One thread each: the workers themselves fill the cores.
     cv2.setNumThreads(1)
+    threadpool_limits(1)
     # The main process decides when to stop: Ctrl-C reaches the whole group, workers must finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup(*arguments)

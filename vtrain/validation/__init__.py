@@ -1,0 +1,1 @@
+"""Judging a policy on images it has not seen: protocol, statistics, baselines, reports."""

@@ -1,0 +1,86 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from vtrain.tracing.palette import find_palette, flat_pixels, snap
+from vtrain.tracing.parameters import PRESETS
+from vtrain.tracing.preparation import Preparation
+
+
+def colours_of(rgba: NDArray[np.uint8]) -> set[tuple[int, ...]]:
+    return {tuple(row) for row in rgba[rgba[..., 3] > 0][:, :3].tolist()}
+
+
+def test_anti_aliasing_gets_no_vote(two_colours: NDArray[np.uint8]) -> None:
+    assert len(colours_of(two_colours)) > 2
+
+    palette = find_palette(two_colours, 8)
+
+    assert {tuple(row) for row in palette.tolist()} == {(255, 255, 255), (20, 40, 200)}
+
+
+def test_a_stroke_too_thin_to_be_flat_keeps_its_colour() -> None:
+    rgba = np.full((64, 64, 4), 255, np.uint8)
+    rgba[:, 30:32, :3] = (200, 0, 0)
+
+    assert (200, 0, 0) in {tuple(row) for row in find_palette(rgba, 8).tolist()}
+
+
+def test_a_ramp_becomes_bands() -> None:
+    rgba = np.full((32, 256, 4), 255, np.uint8)
+    rgba[..., 0] = np.arange(256)
+    rgba[..., 1:3] = 40
+
+    palette = find_palette(rgba, 8)
+    snapped = snap(rgba, palette, flat=None, radius=2)
+
+    assert len(palette) == 8
+    assert np.abs(snapped[..., 0].astype(int) - rgba[..., 0]).max() <= 32
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from([1, 4, 16]))
+def test_snapping_uses_only_the_palette_and_keeps_alpha(seed: int, count: int) -> None:
+    generator = np.random.default_rng(seed)
+    rgba = generator.integers(0, 256, (12, 9, 4)).astype(np.uint8)
+    rgba[..., 3] = generator.choice([0, 255], (12, 9))
+
+    palette = find_palette(rgba, count)
+    for flat in (None, flat_pixels(rgba)):
+        snapped = snap(rgba, palette, flat=flat, radius=2)
+
+        assert len(palette) <= count
+        assert colours_of(snapped) <= {tuple(row) for row in palette.tolist()}
+        assert (snapped[..., 3] == rgba[..., 3]).all()
+
+
+def test_edge_snapping_leaves_no_third_colour_between_two_regions() -> None:
+    # Anti-aliasing between black and white looks like the grey of a patch far away.
+    rgba = np.full((64, 64, 4), 255, np.uint8)
+    rgba[:, 32:, :3] = 0
+    rgba[:, 31, :3] = 140
+    rgba[:10, :10, :3] = 128
+    palette = find_palette(rgba, 4)
+
+    plain = snap(rgba, palette, flat=None, radius=2)
+    edged = snap(rgba, palette, flat=flat_pixels(rgba), radius=2)
+
+    assert plain[40, 31, 0] == 128
+    assert edged[40, 31, 0] in {0, 255}
+    assert edged[5, 5, 0] == 128
+
+
+def test_prepared_alpha_is_all_or_nothing(ring: NDArray[np.uint8]) -> None:
+    prepared = Preparation(ring).apply(PRESETS["recipe"])
+
+    assert set(np.unique(prepared.rgba[..., 3]).tolist()) == {0, 255}
+    assert prepared.keyed
+    assert not prepared.rgba[prepared.rgba[..., 3] == 0].any()
+
+
+def test_the_file_as_it_is_is_not_touched(ring: NDArray[np.uint8]) -> None:
+    prepared = Preparation(ring).apply(PRESETS["default"])
+
+    assert (prepared.rgba == ring).all()
+    assert not prepared.keyed

@@ -1,0 +1,74 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtrain.errors import UsageError
+from vtrain.tracing.parameters import (
+    ACTION_LEVELS,
+    PARAMETERS,
+    PRESETS,
+    Settings,
+    canonical,
+    decode_action,
+    describe,
+    encode_settings,
+    preset,
+)
+
+actions = st.tuples(*(st.integers(0, levels - 1) for levels in ACTION_LEVELS))
+
+
+@given(actions)
+def test_an_action_decodes_and_encodes_back(action: tuple[int, ...]) -> None:
+    assert action == encode_settings(decode_action(action))
+
+
+@given(actions)
+def test_canonical_is_idempotent_and_only_touches_inert_rows(action: tuple[int, ...]) -> None:
+    once = canonical(action)
+
+    assert once == canonical(once)
+    for row, before, after in zip(PARAMETERS, action, once, strict=True):
+        if row.needs is None:
+            assert before == after
+
+
+def test_polygons_do_not_depend_on_spline_parameters() -> None:
+    one = Settings(mode="polygon", corner_threshold=20, splice_threshold=120)
+    other = Settings(mode="polygon", length_threshold=10.0)
+
+    assert canonical(encode_settings(one)) == canonical(encode_settings(other))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_a_member_of_the_table(name: str) -> None:
+    assert decode_action(encode_settings(PRESETS[name])) == PRESETS[name]
+
+
+def test_vtracers_own_presets_have_its_values() -> None:
+    default, photo = PRESETS["default"], PRESETS["photo"]
+
+    assert (default.filter_speckle, default.color_precision, default.layer_difference) == (4, 6, 16)
+    assert (photo.filter_speckle, photo.layer_difference, photo.corner_threshold) == (10, 48, 180)
+    assert PRESETS["poster"].color_precision == 8
+
+
+def test_an_unknown_preset_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"'fancy'.*Known: default"):
+        preset("fancy")
+
+
+def test_a_value_that_is_no_level_is_refused() -> None:
+    with pytest.raises(UsageError, match="filter_speckle = 5"):
+        encode_settings(Settings(filter_speckle=5))
+
+
+@pytest.mark.parametrize("action", [(0,) * 12, (0,) * 14, (-1, *(0,) * 12), (2, *(0,) * 12)])
+def test_an_action_out_of_range_is_refused(action: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"entries|level"):
+        decode_action(action)
+
+
+def test_a_description_names_only_what_differs() -> None:
+    assert describe(Settings(colours=16, mode="polygon")) == "colours=16 mode=polygon"
+    assert describe(Settings()) == "default"

@@ -1,0 +1,165 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from vtrain.errors import TraceError
+from vtrain.images import over
+from vtrain.tracing import vtracer_backend
+from vtrain.tracing.parameters import (
+    ACTION_LEVELS,
+    PRESETS,
+    Settings,
+    decode_action,
+)
+from vtrain.tracing.preparation import Preparation
+from vtrain.tracing.render import render, render_resvg
+from vtrain.tracing.svg import svg_facts, tidy
+from vtrain.tracing.trace import trace, trace_prepared
+
+RECIPE = PRESETS["recipe"]
+actions = st.tuples(*(st.integers(0, levels - 1) for levels in ACTION_LEVELS))
+
+
+def test_the_document_has_a_view_box_and_the_size_of_the_source(ring: NDArray[np.uint8]) -> None:
+    drawn = trace(ring, RECIPE)
+
+    assert drawn.svg.startswith("<svg ")
+    assert 'width="64" height="64" viewBox="1 1 128 128"' in drawn.svg
+    assert drawn.pixels == 128 * 128
+
+
+@pytest.mark.parametrize("hierarchical", ["stacked", "cutout"])
+@pytest.mark.parametrize("upscale", [1, 2, 3])
+def test_a_hole_stays_a_hole_on_any_page(
+    ring: NDArray[np.uint8], hierarchical: str, upscale: int
+) -> None:
+    chosen = replace(RECIPE, hierarchical=hierarchical, upscale=upscale)
+
+    picture = render(trace(ring, chosen).svg, 64, 64)
+
+    assert picture[32, 32, 3] == 0
+    assert picture[0, 0, 3] == 0
+    assert picture[32, 12].tolist() == [220, 30, 30, 255]
+    assert over(picture, (0, 255, 0))[32, 32].tolist() == [0, 255, 0]
+
+
+def test_a_tiny_hole_in_a_full_image_is_kept() -> None:
+    # Too few clear pixels for VTracer's own keying to start.
+    rgba = np.full((64, 64, 4), 255, np.uint8)
+    rgba[..., :3] = (200, 30, 30)
+    rgba[30:34, 30:34] = 0
+
+    picture = render(trace(rgba, replace(PRESETS["flattened"], filter_speckle=0)).svg, 64, 64)
+
+    assert picture[32, 32, 3] == 0
+    assert picture[10, 10, 3] == 255
+
+
+def test_an_opaque_image_stays_opaque(two_colours: NDArray[np.uint8]) -> None:
+    picture = render(trace(two_colours, RECIPE).svg, 64, 64)
+
+    assert (picture[..., 3] == 255).all()
+
+
+def test_a_clear_image_gives_an_empty_drawing() -> None:
+    drawn = trace(np.zeros((16, 16, 4), np.uint8), PRESETS["flattened"])
+
+    assert svg_facts(drawn.svg).paths == 0
+    assert not render(drawn.svg, 16, 16).any()
+
+
+def test_numbers_are_no_longer_than_asked(ring: NDArray[np.uint8]) -> None:
+    for digits in (0, 1, 2):
+        svg = trace(ring, replace(RECIPE, mode="spline", path_precision=digits)).svg
+
+        longest = max(len(part) for part in re.findall(r"\.(\d+)", svg) or [""])
+        assert longest <= digits
+
+
+def test_tracing_twice_gives_the_same_text(ring: NDArray[np.uint8]) -> None:
+    assert trace(ring, RECIPE).svg == trace(ring, RECIPE).svg
+
+
+def test_a_large_image_is_traced_at_a_multiple_of_the_base_and_keeps_its_size(
+    ring: NDArray[np.uint8],
+) -> None:
+    preparation = Preparation(ring, 32)
+
+    drawn = trace_prepared(preparation, RECIPE, size=(64, 64))
+
+    assert drawn.pixels == 64 * 64
+    assert (drawn.width, drawn.height) == (64, 64)
+    picture = render(drawn.svg, 64, 64)
+    assert picture[32, 12, 3] == 255
+
+
+def test_an_output_over_the_limit_is_a_typed_error(ring: NDArray[np.uint8]) -> None:
+    with pytest.raises(TraceError, match="output-limit"):
+        trace(ring, RECIPE, output_limit=100)
+
+
+def test_a_panic_of_the_tracer_is_a_typed_error(
+    ring: NDArray[np.uint8], capfd: pytest.CaptureFixture[str]
+) -> None:
+    hostile = replace(Settings(), color_precision=0)
+
+    with pytest.raises(TraceError, match="panic"):
+        vtracer_backend.run_vtracer(ring, hostile, keyed=False)
+
+    capfd.readouterr()
+
+
+def test_output_that_the_tracer_never_writes_is_refused() -> None:
+    for line in ('<script src="x"/>', '<path d="M0 0" onclick="x" fill="#000000"/>'):
+        with pytest.raises(TraceError, match="invalid-svg"):
+            tidy(line, width=1, height=1, view=(0, 0, 1, 1), digits=2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(actions, st.integers(0, 3))
+def test_every_action_traces_every_image_or_fails_with_a_type(
+    action: tuple[int, ...], kind: int
+) -> None:
+    generator = np.random.default_rng(kind)
+    rgba = generator.integers(0, 256, (24, 20, 4)).astype(np.uint8)
+    if kind == 1:
+        rgba[..., 3] = 255
+    elif kind == 2:
+        rgba[:] = (9, 9, 9, 255)
+    elif kind == 3:
+        rgba = rgba[:1, :1]
+
+    drawn = trace(rgba, decode_action(action))
+
+    height, width = rgba.shape[:2]
+    assert render(drawn.svg, width, height).shape == (height, width, 4)
+
+
+@pytest.mark.parametrize("mode", ["spline", "polygon"])
+def test_two_independent_renderers_agree(ring: NDArray[np.uint8], mode: str) -> None:
+    svg = trace(ring, replace(RECIPE, mode=mode)).svg
+
+    one = over(render(svg, 128, 128), (255, 255, 255)).astype(np.int16)
+    other = over(render_resvg(svg, 128, 128), (255, 255, 255)).astype(np.int16)
+
+    difference = np.abs(one - other)
+    assert difference.mean() < 0.5
+    assert (difference > 48).mean() < 0.002
+
+
+def test_a_drawing_is_measured() -> None:
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4">\n'
+        '<path d="M0 0 C1 1 2 2 3 3 L1 1 Z" fill="#FF0000"/>\n'
+        '<path d="M0 0 L3 3 Z" fill="#FF0000"/>\n</svg>\n'
+    )
+
+    facts = svg_facts(svg)
+
+    assert (facts.segments, facts.paths, facts.colours) == (3, 2, 1)
+    assert facts.bytes == len(svg)

@@ -1,0 +1,161 @@
+"""The policy network in numpy: observation in, level probabilities out.
+
+The same multi-layer perceptron that stable-baselines3 trains, evaluated without torch, whose
+import alone takes longer than a hundred traces.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.environment.features import FEATURES
+from vtrain.environment.observation import OBSERVATION_SIZE, Normaliser, Vector
+from vtrain.errors import CheckpointError
+from vtrain.tracing.parameters import ACTION_LEVELS, TABLE_DIGEST, Action, canonical
+
+_HIDDEN = "mlp_extractor.policy_net.{}.{}"
+_HEAD = "action_net.{}"
+_MEAN, _SCALE = "normaliser.mean", "normaliser.scale"
+_DIGEST, _SIDE = "meta.table_digest", "meta.input_size"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyNetwork:
+    """Weights of a policy and the normaliser that belongs to them.
+
+    Attributes:
+        layers: Weight (out, in) and bias (out,) of each layer, the head last; tanh between.
+        normaliser: Brings features to the scale that the weights expect.
+        input_size: Longest side of the images it was trained on (px).
+    """
+
+    layers: tuple[tuple[Vector, Vector], ...]
+    normaliser: Normaliser
+    input_size: int
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], *, name: str) -> PolicyNetwork:
+        """From the arrays of a ``policy.safetensors``.
+
+        Args:
+            arrays: Weights under stable-baselines3's names, normaliser and identity.
+            name: File named in errors.
+
+        Raises:
+            CheckpointError: An array is missing, has the wrong shape, or the policy belongs to
+                another parameter table.
+        """
+        try:
+            digest = bytes(arrays[_DIGEST]).decode("ascii", "replace")
+            if digest != TABLE_DIGEST:
+                raise CheckpointError(
+                    f"{name} was trained with another parameter table ({digest}; this version of "
+                    f"vtrain has {TABLE_DIGEST}).",
+                    hint="Use the vtrain version that trained it, or train anew: `vtrain run`.",
+                )
+            layers = []
+            index = 0
+            while _HIDDEN.format(index, "weight") in arrays:
+                layers.append(_layer(arrays, _HIDDEN.format(index, "{}")))
+                index += 2  # activations take the odd places
+            layers.append(_layer(arrays, _HEAD))
+            normaliser = Normaliser(
+                np.asarray(arrays[_MEAN], np.float32), np.asarray(arrays[_SCALE], np.float32)
+            )
+            network = cls(tuple(layers), normaliser, int(arrays[_SIDE][0]))
+        except KeyError as error:
+            raise CheckpointError(f"{name} is no policy: {error} is missing.") from error
+        network._check(name)
+        return network
+
+    def _check(self, name: str) -> None:
+        width = OBSERVATION_SIZE
+        for weight, bias in self.layers:
+            if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
+                raise CheckpointError(
+                    f"{name} does not fit: a layer of shape {weight.shape} follows {width} inputs.",
+                    hint="It was trained with other features; train anew: `vtrain run`.",
+                )
+            width = weight.shape[0]
+        if width != sum(ACTION_LEVELS) or self.normaliser.mean.shape != (len(FEATURES),):
+            raise CheckpointError(
+                f"{name} does not fit: it has {width} outputs, not {sum(ACTION_LEVELS)}.",
+                hint="It was trained with another version; train anew: `vtrain run`.",
+            )
+
+    def log_probabilities(self, observation: Vector) -> list[Vector]:
+        """Log-probabilities of the levels of each row of the parameter table.
+
+        Args:
+            observation: Shape (OBSERVATION_SIZE,).
+        """
+        hidden = observation
+        for weight, bias in self.layers[:-1]:
+            hidden = np.tanh(weight @ hidden + bias)
+        weight, bias = self.layers[-1]
+        logits = weight @ hidden + bias
+        rows = np.split(logits, np.cumsum(ACTION_LEVELS)[:-1])
+        return [row - row.max() - np.log(np.exp(row - row.max()).sum()) for row in rows]
+
+    def most_probable(self, observation: Vector, count: int) -> list[Action]:
+        """The `count` most probable actions in canonical form, most probable first, all distinct.
+
+        Args:
+            observation: Shape (OBSERVATION_SIZE,).
+            count: At least 1.
+        """
+        found: dict[Action, None] = {}
+        for action in _by_probability(self.log_probabilities(observation)):
+            found[canonical(action)] = None
+            if len(found) == count:
+                break
+        return list(found)
+
+
+def policy_arrays(
+    weights: Mapping[str, NDArray[Any]], normaliser: Normaliser, *, input_size: int
+) -> dict[str, NDArray[Any]]:
+    """The arrays of a ``policy.safetensors``: weights, normaliser and identity in one file.
+
+    Args:
+        weights: The policy's state under stable-baselines3's names.
+        normaliser: Belongs to the weights.
+        input_size: Longest side of the training images (px).
+    """
+    return {
+        **weights,
+        _MEAN: normaliser.mean,
+        _SCALE: normaliser.scale,
+        _DIGEST: np.frombuffer(TABLE_DIGEST.encode(), np.uint8),
+        _SIDE: np.array([input_size], np.int64),
+    }
+
+
+def _layer(arrays: Mapping[str, NDArray[Any]], pattern: str) -> tuple[Vector, Vector]:
+    weight, bias = arrays[pattern.format("weight")], arrays[pattern.format("bias")]
+    return np.asarray(weight, np.float32), np.asarray(bias, np.float32)
+
+
+def _by_probability(rows: list[Vector]) -> Iterator[Action]:
+    """All joint actions by falling probability, lazily: best-first over the sorted rows."""
+    order = [np.argsort(-row, kind="stable") for row in rows]
+    first = (0,) * len(rows)
+    heap = [(0.0, first)]
+    seen = {first}
+    while heap:
+        loss, ranks = heapq.heappop(heap)
+        yield tuple(int(order[row][rank]) for row, rank in enumerate(ranks))
+        for row, rank in enumerate(ranks):
+            if rank + 1 == len(order[row]):
+                continue
+            child = (*ranks[:row], rank + 1, *ranks[row + 1 :])
+            if child not in seen:
+                seen.add(child)
+                step = float(rows[row][order[row][rank]] - rows[row][order[row][rank + 1]])
+                heapq.heappush(heap, (loss + step, child))

@@ -1,0 +1,315 @@
+"""Saving and loading checkpoints so that a crash at any moment costs at most the newest one.
+
+A checkpoint is written to a temporary sibling, every file flushed, the manifest last; then the
+folder is renamed to its final, new name, and only then do the pointers move and old ones go.
+A pointer is a hint: the truth is the newest checkpoint that verifies. Loading checks size and
+SHA-256 before it parses anything; what fails is set aside as ``NAME.bad``, never deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from vtrain.checkpoints.checkpoint import Checkpoint, Loaded, pack
+from vtrain.checkpoints.manifest import (
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    NewerSchema,
+    is_file_name,
+)
+from vtrain.checkpoints.retention import Candidate, surplus
+from vtrain.errors import CheckpointError, DataError
+from vtrain.rundir import (
+    RunDirectory,
+    library_versions,
+    make_folder,
+    now,
+    read_json,
+    storage_error,
+    sync_folder,
+    to_json,
+    write_json,
+    write_synced,
+)
+
+__all__ = ["Checkpoint", "CheckpointStore", "Loaded"]
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"step-(\d{9,})(?:-r(\d+))?$")
+_TRAIN = "Make one with 'vtrain train'."
+
+
+class CheckpointStore:
+    """The checkpoints of one run.
+
+    Args:
+        folder: The run's `checkpoints` folder; need not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(
+        self,
+        step: int,
+        *,
+        tensors: Mapping[str, Mapping[str, NDArray[Any]]],
+        documents: Mapping[str, Any],
+        info: Mapping[str, Any],
+    ) -> Checkpoint:
+        """Write a checkpoint and point `latest` at it.
+
+        Args:
+            step: Traces (environment steps) behind it.
+            tensors: Named groups of arrays; each becomes ``KEY.safetensors``.
+            documents: Values of JSON's types; each becomes ``KEY.json``. Infinities and NaN come
+                back as they were.
+            info: What to know without loading: ``utility``, hashes, the table's digest.
+
+        Raises:
+            StorageError: It cannot be written; nothing of it is left.
+        """
+        content = {f"{key}.safetensors": pack(group) for key, group in tensors.items()}
+        content |= {f"{key}.json": json.dumps(item).encode() for key, item in documents.items()}
+        for name in content:
+            if not is_file_name(name):
+                msg = f"{name!r} is not a name for a checkpoint's file"
+                raise ValueError(msg)
+        records = {
+            name: FileRecord(len(data), hashlib.sha256(data).hexdigest())
+            for name, data in content.items()
+        }
+        said = json.loads(to_json(info))
+        manifest = Manifest(step, now(), records, library_versions(), said)
+        path = self._write(step, {**content, MANIFEST: manifest.to_bytes()})
+        checkpoint = Checkpoint(step, path, manifest)
+        self._point("latest", checkpoint)
+        return checkpoint
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All whose manifest can be read, by step and then by age."""
+        return [item for item in self._found() if isinstance(item, Checkpoint)]
+
+    def damaged(self) -> list[tuple[Path, str]]:
+        """Folders that should be checkpoints and are not, with the reason; set-aside ones too."""
+        found = [(path, "set aside") for path in sorted(self.folder.glob("step-*.bad*"))]
+        found += [(item[0], item[1].message) for item in self._found() if isinstance(item, tuple)]
+        return found
+
+    def verify(self, checkpoint: Checkpoint) -> list[str]:
+        """What is wrong with a checkpoint's files; empty when all are as they were written."""
+        return checkpoint.problems()
+
+    def resolve(self, which: str) -> Checkpoint:
+        """The checkpoint that ``best``, ``latest`` or a step names, verified.
+
+        For ``best`` and ``latest`` a damaged one is set aside and the next one taken, with a
+        warning in the log; a step is that step or an error.
+
+        Raises:
+            CheckpointError: There is none that verifies.
+        """
+        found = self._found()
+        candidates = [item for item in found if isinstance(item, Checkpoint)][::-1]
+        if which == "best":
+            candidates.sort(key=self._merit(), reverse=True)
+        elif which != "latest":
+            return self._at_step(which, candidates)
+        newer: list[CheckpointError] = []
+        for item in found:
+            if isinstance(item, Checkpoint):
+                continue
+            path, error = item
+            if isinstance(error, NewerSchema):
+                newer.append(error)
+            else:
+                self._set_aside(path, error.message)
+        for checkpoint in candidates:
+            problems = checkpoint.problems()
+            if not problems:
+                if checkpoint is not candidates[0]:
+                    logger.warning("%s is used instead.", checkpoint.name)
+                return checkpoint
+            self._set_aside(checkpoint.path, problems[0])
+        if newer:
+            raise newer[-1]
+        bad = len(self.damaged())
+        what = f"{bad} are damaged and none is whole" if bad else "there is none yet"
+        raise CheckpointError(f"No checkpoint can be used from {self.folder}: {what}.", hint=_TRAIN)
+
+    def load(self, checkpoint: Checkpoint) -> Loaded:
+        """Read a checkpoint, checking each file before it is parsed.
+
+        Raises:
+            CheckpointError: A file is missing or damaged.
+        """
+        return checkpoint.load()
+
+    def mark_best(self, checkpoint: Checkpoint) -> None:
+        """Point `best` at a checkpoint.
+
+        Raises:
+            StorageError: The pointer cannot be written.
+        """
+        self._point("best", checkpoint)
+
+    def pointer(self, name: str) -> str | None:
+        """The name of the checkpoint that `latest` or `best` points at; None when it is gone."""
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            return None
+        try:
+            target = str(read_json(path).get("name"))
+        except DataError as error:  # a hint, no more: `resolve` finds another way
+            logger.warning("%s", error)
+            return None
+        return target if _NAME.match(target) and (self.folder / target).is_dir() else None
+
+    def prune(self, keep_last: int, keep_best: int) -> list[str]:
+        """Remove old checkpoints, never the newest that verifies nor the one `best` points at.
+
+        Args:
+            keep_last: How many of the newest stay.
+            keep_best: How many of the best, by ``utility`` in their info, stay.
+
+        Returns:
+            Names of those removed.
+
+        Raises:
+            StorageError: One cannot be removed.
+        """
+        found = self.checkpoints()
+        candidates = [Candidate(item.name, item.step, item.utility) for item in found]
+        protected = {self.pointer("best") or ""}
+        # Found anew each time: a checkpoint may have gone bad since it was written.
+        protected.update(next(([it.name] for it in found[::-1] if not it.problems()), []))
+        removed = surplus(candidates, keep_last=keep_last, keep_best=keep_best, protected=protected)
+        self._remove(self.folder.glob(".*.tmp"))  # left by a crash; only one process writes here
+        self._remove(self.folder / name for name in removed)
+        self._describe()
+        return removed
+
+    def _found(self) -> list[Checkpoint | tuple[Path, CheckpointError]]:
+        """What the folders named like checkpoints hold, by step and then by age."""
+        if not self.folder.is_dir():
+            return []
+        named = [(_NAME.match(path.name), path) for path in self.folder.iterdir()]
+        keyed = [((int(m[1]), int(m[2] or 1)), path) for m, path in named if m and path.is_dir()]
+        found: list[Checkpoint | tuple[Path, CheckpointError]] = []
+        for _, path in sorted(keyed):
+            try:
+                found.append(Checkpoint.read(path))
+            except CheckpointError as error:
+                found.append((path, error))
+        return found
+
+    def _at_step(self, which: str, candidates: Iterable[Checkpoint]) -> Checkpoint:
+        candidates = list(candidates)
+        same = [item for item in candidates if which in (str(item.step), item.name)]
+        for checkpoint in same:
+            problems = checkpoint.problems()
+            if not problems:
+                return checkpoint
+            logger.warning("%s is damaged: %s", checkpoint.path, problems[0])
+        steps = ", ".join(str(item.step) for item in candidates[::-1]) or "none"
+        what = "is damaged" if same else "does not exist"
+        raise CheckpointError(
+            f"The checkpoint {which} in {self.folder} {what}. The steps there are: {steps}.",
+            hint="Give one of these, 'best' or 'latest'.",
+        )
+
+    def _merit(self) -> Callable[[Checkpoint], tuple[bool, float, int]]:
+        best = self.pointer("best")
+
+        def merit(item: Checkpoint) -> tuple[bool, float, int]:
+            utility = -math.inf if item.utility is None else item.utility
+            return (item.name == best, utility, item.step)
+
+        return merit
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        if not path.exists():  # pruned by the trainer in the meantime
+            return
+        target = path.with_name(f"{path.name}.bad")
+        if target.exists():
+            target = path.with_name(f"{path.name}.bad-{secrets.token_hex(4)}")
+        try:
+            path.rename(target)
+        except OSError as error:
+            logger.warning("%s is damaged and stays where it is (%s): %s", path, error, reason)
+        else:
+            logger.warning("A damaged checkpoint was set aside as %s: %s", target, reason)
+
+    def _write(self, step: int, content: Mapping[str, bytes]) -> Path:
+        make_folder(self.folder)
+        name = f"step-{step:09d}"
+        temporary = self.folder / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        final = self.folder / name
+        revision = 1
+        while final.exists() or final.with_name(f"{final.name}.bad").exists():
+            revision += 1  # a resumed run saves the same step again: a new name, never replaced
+            final = self.folder / f"{name}-r{revision}"
+        try:
+            temporary.mkdir()
+            for file, data in content.items():
+                write_synced(temporary / file, data)
+            sync_folder(temporary)
+            temporary.rename(final)
+            sync_folder(self.folder)
+        except OSError as error:
+            raise storage_error(error, final) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return final
+
+    def _point(self, name: str, checkpoint: Checkpoint) -> None:
+        target = {"name": checkpoint.name, "step": checkpoint.step}
+        write_json(self.folder / f"{name}.json", target)
+        self._describe()
+
+    def _remove(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            # Under a hidden name first: half a checkpoint must not look like one.
+            hidden = path if path.name.startswith(".") else path.with_name(f".{path.name}.tmp")
+            try:
+                if hidden != path:
+                    path.rename(hidden)
+                if hidden.is_dir():
+                    shutil.rmtree(hidden)
+                else:
+                    hidden.unlink()
+            except OSError as error:
+                raise storage_error(error, path) from error
+
+    def _describe(self) -> None:
+        write_json(
+            RunDirectory(self.folder.parent).checkpoint_info,
+            {
+                "latest": self.pointer("latest"),
+                "best": self.pointer("best"),
+                "checkpoints": [
+                    {
+                        "name": item.name,
+                        "step": item.step,
+                        "created": item.manifest.created,
+                        "bytes": item.size,
+                        "info": item.info,
+                    }
+                    for item in self.checkpoints()
+                ],
+            },
+        )

@@ -1,0 +1,106 @@
+"""``vtrain monitor``: look at a run from outside, and at the machine it runs on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vtrain.cli.options import JsonOption, RunOption
+from vtrain.cli.output import console, print_json, print_table
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Watch a run, report on it, check the machine.",
+)
+
+
+@app.command()
+def report(
+    run: RunOption = None,
+    events: Annotated[int, typer.Option("--events", min=0, help="Newest events told (count).")] = 8,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell how far a run is, its best result, its resources and its last events.
+
+    Example: vtrain monitor report --run runs/logos --json
+    """
+    from dataclasses import asdict
+
+    from vtrain.monitoring.report import report as read_report
+    from vtrain.monitoring.terminal import render
+    from vtrain.rundir import RunDirectory
+
+    found = read_report(RunDirectory.open(run), events=events)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        console().print(render(found))
+
+
+@app.command()
+def watch(
+    run: RunOption = None,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.2, help="Time between refreshes (s).")
+    ] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
+) -> None:
+    """Show a run in the terminal until Ctrl-C; the run itself is not touched.
+
+    Example: vtrain monitor watch --run runs/logos
+    """
+    from rich.live import Live
+
+    from vtrain.monitoring.report import report as read_report
+    from vtrain.monitoring.terminal import render
+    from vtrain.rundir import RunDirectory
+
+    directory, screen = RunDirectory.open(run), console()
+    if once:
+        screen.print(render(read_report(directory)))
+        return
+    try:
+        # Written to a file, a refresh is a new page: there is no screen to draw over.
+        while not screen.is_terminal:
+            screen.print(render(read_report(directory)))
+            time.sleep(interval)
+        with Live(render(read_report(directory)), console=screen, screen=True) as live:
+            while True:
+                time.sleep(interval)
+                live.update(render(read_report(directory)))
+    except KeyboardInterrupt:
+        return
+
+
+@app.command()
+def doctor(
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Where runs are kept: its disk is checked.")
+    ] = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Check cores, memory, disk, versions, and that the tracer and the renderer work.
+
+    Ends with 1 when something does not work, with 0 otherwise.
+
+    Example: vtrain monitor doctor
+    """
+    from dataclasses import asdict
+
+    from vtrain.errors import UsageError
+    from vtrain.monitoring.doctor import examine
+
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder.", hint="Name one with --folder.")
+    checks = examine(folder)
+    if as_json:
+        print_json({"checks": [asdict(check) for check in checks]})
+    else:
+        rows = [(c.name, c.status, f"{c.detail}. {c.hint}".rstrip(". ")) for c in checks]
+        print_table(("check", "status", "found"), rows)
+    if any(check.status == "problem" for check in checks):
+        raise typer.Exit(1)

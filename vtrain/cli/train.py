@@ -1,0 +1,84 @@
+"""``vtrain train``: train a policy on the prepared data of a run directory."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
+
+
+def command(
+    run: RunOption = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from this run's newest checkpoint.")
+    ] = False,
+    fork: Annotated[
+        str | None,
+        typer.Option(
+            "--fork",
+            metavar="RUN[@STEP]",
+            help="Start from the policy of another run's checkpoint.",
+        ),
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--time-limit", metavar="TIME", help="Stop and save after this long: 90s, 55m, 1.5h."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a policy; the data must be prepared (see vtrain data prepare, or vtrain run).
+
+    Ctrl-C and SIGTERM save and end it (exit codes 130 and 143); a second one ends it at once.
+
+    Example: vtrain train --run runs/logos --resume --time-limit 55m
+    """
+    from contextlib import ExitStack
+    from dataclasses import asdict
+
+    from vtrain.cli.output import print_json, say
+    from vtrain.cli.progress import training_progress
+    from vtrain.cli.resolve import parse_duration, resolve_config
+    from vtrain.errors import DataError, UsageError
+    from vtrain.rundir import RunDirectory
+
+    if resume and fork:
+        raise UsageError("--resume and --fork cannot be used together.")
+    limit = parse_duration(time_limit, option="--time-limit") if time_limit else None
+    directory = RunDirectory.open(run)
+    settings = resolve_config(directory, config, set_)
+    if not directory.catalog.is_file():
+        raise DataError(
+            f"{directory.root} has no prepared data.",
+            hint=f"Prepare it: vtrain data prepare SOURCE --run {directory.root}",
+        )
+    from vtrain.monitoring.sampler import start_sampler
+    from vtrain.training.train import train
+
+    with ExitStack() as stack:
+        on_event = stack.enter_context(training_progress())
+        if settings.monitoring.enabled:
+            stack.enter_context(start_sampler(directory, settings.monitoring.interval))
+        result = train(
+            settings,
+            directory,
+            resume=resume,
+            fork=fork,
+            time_limit=limit,
+            on_event=on_event,
+            handle_signals=True,
+        )
+    if as_json:
+        print_json({"run": str(directory.root), **asdict(result)})
+        return
+    best = "none" if result.best_utility is None else f"{result.best_utility:+.3f}"
+    say(
+        f"Trained {result.updates} updates, {result.traces} traces, in {result.seconds:.0f} s "
+        f"({result.stopped}). Best check: {best} in utility over the baseline recipe."
+    )
+    say(f"Judge it with: vtrain validate --run {directory.root}")

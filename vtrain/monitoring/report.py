@@ -1,0 +1,174 @@
+"""What a run has done so far, read from its files alone: the run is not touched or waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vtrain.config.load import read_config
+from vtrain.config.schema import Config
+from vtrain.errors import ConfigError
+from vtrain.monitoring.summary import ResourceSummary, read_samples, summarise
+from vtrain.rundir import RunDirectory, read_jsonl
+
+_RECENT = 10
+_CURVE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best check on held-out images so far.
+
+    Attributes:
+        update: The update it was measured after.
+        utility: Mean validation utility.
+    """
+
+    update: int
+    utility: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far training is.
+
+    Attributes:
+        update: Updates done (count).
+        traces: Traces done (environment steps).
+        total_traces: Traces asked for; None when the config cannot be read.
+        stage: The curriculum's stage.
+        utility_gain: Mean utility over VTracer's default in the last update.
+        success_share: Share of episodes at or above the baseline in the last update (0 to 1).
+        failures: Traces that failed in the last update (count).
+        traces_per_second: Mean over the last updates; None before it is known.
+        seconds_left: Time to the asked traces at that speed (s); None when not known.
+        seconds_since: Age of the last record (s); None when not known.
+        best: The best check so far; None before the first.
+        curve: Utility over the default of the last updates, oldest first.
+    """
+
+    update: int
+    traces: int
+    total_traces: int | None
+    stage: str
+    utility_gain: float | None
+    success_share: float | None
+    failures: int
+    traces_per_second: float | None
+    seconds_left: float | None
+    seconds_since: float | None
+    best: Best | None
+    curve: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run at one moment.
+
+    Attributes:
+        run: The run directory, as the user named it.
+        progress: None before the first update.
+        resources: None before the first sample.
+        resources_now: The newest sample; None before the first.
+        events: The newest events, oldest first, as recorded.
+    """
+
+    run: str
+    progress: Progress | None
+    resources: ResourceSummary | None
+    resources_now: Mapping[str, Any] | None
+    events: tuple[Mapping[str, Any], ...]
+
+
+def report(run: RunDirectory, *, events: int = 8) -> RunReport:
+    """Read a run's progress, resources and newest events.
+
+    Args:
+        run: The run directory; one that a trainer is writing to is fine.
+        events: Most events told (count).
+
+    Raises:
+        DataError: A file of the run cannot be read.
+    """
+    samples = read_samples(run)
+    return RunReport(
+        run=str(run.root),
+        progress=progress(read_jsonl(run.metrics), _total_traces(run)),
+        resources=summarise(samples),
+        resources_now=samples[-1] if samples else None,
+        events=tuple(read_jsonl(run.events)[-events:]) if events else (),
+    )
+
+
+def progress(records: Sequence[Mapping[str, Any]], total_traces: int | None) -> Progress | None:
+    """Condense the records of `metrics.jsonl`.
+
+    Args:
+        records: In the order they were written.
+        total_traces: Traces asked for; None when not known.
+
+    Returns:
+        The progress, or None without records.
+    """
+    if not records:
+        return None
+    last = records[-1]
+    traces = int(last["traces"])
+    speeds = _numbers([_wall(record, "traces_per_second") for record in records[-_RECENT:]])
+    speed = sum(speeds) / len(speeds) if speeds else None
+    left = max(0, total_traces - traces) if total_traces is not None else None
+    written = _wall(last, "time")
+    return Progress(
+        update=int(last["update"]),
+        traces=traces,
+        total_traces=total_traces,
+        stage=str(last.get("stage") or ""),
+        utility_gain=_number(last.get("utility_gain_default")),
+        success_share=_number(last.get("success_share")),
+        failures=int(last.get("failures") or 0),
+        traces_per_second=speed,
+        seconds_left=left / speed if left is not None and speed else None,
+        seconds_since=max(0.0, time.time() - written) if written is not None else None,
+        best=_best(records),
+        curve=tuple(_numbers([row.get("utility_gain_default") for row in records[-_CURVE:]])),
+    )
+
+
+def _best(records: Sequence[Mapping[str, Any]]) -> Best | None:
+    checks = [
+        Best(update=int(record["update"]), utility=utility)
+        for record in records
+        if (utility := _number(record.get("validation_utility"))) is not None
+    ]
+    return max(checks, key=lambda check: check.utility, default=None)
+
+
+def _total_traces(run: RunDirectory) -> int | None:
+    config = _config(run)
+    return config.ppo.total_traces if config is not None else None
+
+
+def _config(run: RunDirectory) -> Config | None:
+    """The run's config; None for a run that has not got one or that another version wrote."""
+    if not run.config.exists():
+        return None
+    try:
+        return read_config(run.config)
+    except ConfigError:
+        return None
+
+
+def _wall(record: Mapping[str, Any], key: str) -> float | None:
+    """A wall-clock figure; the time of a record is seconds since 1970."""
+    wall = record.get("wall")
+    return _number(wall.get(key)) if isinstance(wall, Mapping) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _numbers(values: Sequence[Any]) -> list[float]:
+    return [number for value in values if (number := _number(value)) is not None]

@@ -1,0 +1,74 @@
+"""The validation check in training: the policy's likeliest action on held-out images."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vtrain.agent.network import PolicyNetwork
+from vtrain.config.schema import ScoringConfig
+from vtrain.environment.engine import Engine
+from vtrain.environment.measurement import Request
+from vtrain.environment.observation import observe
+from vtrain.tracing.parameters import canonical, encode_settings, preset
+from vtrain.training.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Means over images and the named tastes.
+
+    Attributes:
+        utility: Utility over the reward's baseline; chooses the best checkpoint.
+        gain_default: Utility over VTracer's default.
+        better: Share of traces, at fidelity, that look better than the default's.
+        images: Images checked (count).
+    """
+
+    utility: float
+    gain_default: float
+    better: float
+    images: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def check_policy(
+    network: PolicyNetwork, problem: Problem, engine: Engine, scoring: ScoringConfig
+) -> Check:
+    """Measure the likeliest action on every image of the check, at each named taste.
+
+    Args:
+        network: The policy.
+        problem: Images and features.
+        engine: Measures.
+        scoring: Tastes and weights.
+    """
+    taste = scoring.taste
+    tastes = (taste.fidelity, taste.balanced, taste.compact)
+    default = canonical(encode_settings(preset("default")))
+    requests = []
+    for entry in problem.check:
+        features = network.normaliser.apply(problem.rules.features[entry.id])
+        for value in tastes:
+            action = network.most_probable(observe(features, value), 1)[0]
+            requests.append(Request(entry.id, action))
+        requests += [Request(entry.id, problem.rules.baseline), Request(entry.id, default)]
+    measured = engine.measure(requests)
+    over_baseline, over_default, better = 0.0, 0.0, 0
+    for first in range(0, len(measured), len(tastes) + 2):
+        *ours, baseline, plain = measured[first : first + len(tastes) + 2]
+        for value, mine in zip(tastes, ours, strict=True):
+            utility = mine.utility(value, scoring)
+            over_baseline += utility - baseline.utility(value, scoring)
+            over_default += utility - plain.utility(value, scoring)
+        better += ours[0].appearance > plain.appearance
+    count = len(problem.check)
+    return Check(
+        utility=over_baseline / (count * len(tastes)),
+        gain_default=over_default / (count * len(tastes)),
+        better=better / count,
+        images=count,
+    )

@@ -1,0 +1,37 @@
+"""What training tells those who watch: progress events, and the protocol of a callback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Kind = Literal["phase", "progress", "update", "check", "checkpoint", "stage", "warning", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEvent:
+    """One thing that happened in training.
+
+    Attributes:
+        kind: ``phase`` (a part begins), ``progress`` (done of total within it), ``update`` (a
+            record of metrics), ``check`` (a validation check), ``checkpoint`` (one was saved),
+            ``stage`` (a curriculum stage ended), ``warning``, or ``end``.
+        message: A short sentence.
+        done: Units done, for ``progress`` and ``update`` (traces).
+        total: Units wanted.
+        data: Figures, by the names of ``metrics.jsonl`` and ``events.jsonl``.
+    """
+
+    kind: Kind
+    message: str
+    done: int = 0
+    total: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TrainingCallback(Protocol):
+    """A hook into training. Raising `vtrain.errors.Stopped` ends the run after saving."""
+
+    def __call__(self, event: TrainingEvent, /) -> None:
+        """Called for each event, in the training process, between two pieces of work."""

@@ -1,0 +1,102 @@
+"""The record of an update: the single source of every curve."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vtrain.config.schema import ScoringConfig
+from vtrain.environment.engine import Engine
+from vtrain.environment.measurement import Measurement
+from vtrain.rundir import now
+from vtrain.training.check import Check
+from vtrain.training.model import Update
+from vtrain.training.vec_env import FinishedEpisode
+
+
+class Clock:
+    """Wall-clock figures of an update; everything here may differ between equal runs."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self._last = self.began
+        self._traces = 0
+        self._hits = 0
+
+    def start(self) -> None:
+        """Begin the first lap."""
+        self._last = time.monotonic()
+
+    def lap(self, engine: Engine) -> dict[str, Any]:
+        """The figures since the last lap.
+
+        Args:
+            engine: Its counters tell traces made and answers remembered.
+        """
+        seconds = time.monotonic() - self._last
+        traces, hits = engine.traces - self._traces, engine.hits - self._hits
+        self._last += seconds
+        self._traces, self._hits = engine.traces, engine.hits
+        return {
+            "time": now(),
+            "seconds": round(seconds, 3),
+            "traces_measured": traces,
+            "cache_hits": hits,
+            "traces_per_second": round(traces / seconds, 2) if seconds else None,
+        }
+
+
+def update_record(
+    update: Update,
+    *,
+    number: int,
+    traces: int,
+    stage: str,
+    success_share: float,
+    defaults: Mapping[str, Measurement],
+    scoring: ScoringConfig,
+    check: Check | None,
+    wall: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The line of ``metrics.jsonl``. All but ``wall`` is the same for equal runs."""
+    losses = update.losses
+    return {
+        "update": number,
+        "traces": traces,
+        "stage": stage,
+        "episodes": len(update.episodes),
+        "reward_mean": float(update.rewards.mean()),
+        "reward_std": float(update.rewards.std()),
+        "gain_mean": _mean([episode.gain for episode in update.episodes]),
+        "utility_gain_default": _mean(
+            [_over_default(episode, defaults, scoring) for episode in update.episodes]
+        ),
+        "success_share": success_share,
+        "failures": sum(episode.failures for episode in update.episodes),
+        "entropy": -losses["entropy_loss"],
+        "approx_kl": losses["approx_kl"],
+        "clip_fraction": losses["clip_fraction"],
+        "policy_loss": losses["policy_gradient_loss"],
+        "value_loss": losses["value_loss"],
+        "explained_variance": losses["explained_variance"],
+        "learning_rate": losses["learning_rate"],
+        "loss": losses["loss"],
+        "validation_utility": check.utility if check else None,
+        "validation_gain_default": check.gain_default if check else None,
+        "validation_better": check.better if check else None,
+        "wall": dict(wall),
+    }
+
+
+def _over_default(
+    episode: FinishedEpisode, defaults: Mapping[str, Measurement], scoring: ScoringConfig
+) -> float:
+    default = defaults[episode.image].utility(episode.taste, scoring)
+    return episode.measurement.utility(episode.taste, scoring) - default
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None

@@ -1,0 +1,126 @@
+"""The learner: stable-baselines3's PPO over the vectorised environment, one update at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import KVWriter, Logger
+
+from vtrain.config.schema import PPOConfig
+from vtrain.training.vec_env import FinishedEpisode, TraceVecEnv
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One PPO update.
+
+    Attributes:
+        episodes: Episodes that ended in its rollout.
+        losses: Figures of stable-baselines3's logger, such as ``approx_kl``.
+        rewards: Rewards of the rollout; shape (n_steps, n_envs).
+    """
+
+    episodes: list[FinishedEpisode]
+    losses: dict[str, float]
+    rewards: NDArray[np.float32]
+
+
+class _Silent(BaseCallback):
+    def _on_step(self) -> bool:
+        return True
+
+
+def make_model(
+    env: TraceVecEnv, config: PPOConfig, *, seed: int, writers: list[KVWriter] | None = None
+) -> PPO:
+    """A fresh learner; seeds every generator that training uses.
+
+    Args:
+        env: The environments.
+        config: PPO's settings.
+        seed: Seed of weights and sampling.
+        writers: Extra outputs of stable-baselines3's logger, such as TensorBoard's.
+    """
+
+    def learning_rate(left: float) -> float:
+        return config.final_learning_rate + left * (
+            config.learning_rate - config.final_learning_rate
+        )
+
+    model = PPO(
+        "MlpPolicy",
+        env,
+        learning_rate=learning_rate,
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.n_epochs,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        clip_range=config.clip_range,
+        ent_coef=config.ent_coef,
+        vf_coef=config.vf_coef,
+        max_grad_norm=config.max_grad_norm,
+        target_kl=config.target_kl or None,
+        policy_kwargs={
+            "net_arch": {"pi": list(config.hidden), "vf": list(config.hidden)},
+            "activation_fn": torch.nn.Tanh,
+        },
+        seed=seed,
+        # A network this small learns no faster on an accelerator; tracing takes the time.
+        device="cpu",
+    )
+    model.set_logger(Logger(folder=None, output_formats=writers or []))
+    return model
+
+
+def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:
+    """Learn, handing out each update when it is done, until `total` traces were made.
+
+    The same steps as stable-baselines3's `learn`, opened up so that everything between two updates
+    (checkpoints, checks, stages) reads from top to bottom at the caller's.
+
+    Args:
+        model: The learner, with its last observations in place (see `start`).
+        env: Its environments.
+        total: Traces at which learning ends; also the end of the learning-rate schedule.
+    """
+    silent = _Silent()
+    silent.init_callback(model)
+    while model.num_timesteps < total:
+        model.collect_rollouts(env, silent, model.rollout_buffer, model.n_steps)
+        model._update_current_progress_remaining(model.num_timesteps, total)  # noqa: SLF001
+        rewards = model.rollout_buffer.rewards.copy()
+        model.train()
+        values = {
+            name.removeprefix("train/"): float(value)
+            for name, value in model.logger.name_to_value.items()
+            if name.startswith("train/")
+        }
+        yield Update(env.take_finished(), values, rewards)
+        model.logger.dump(model.num_timesteps)
+
+
+def start(model: PPO, total: int) -> None:
+    """Reset the environments and put the first observations in place."""
+    model._setup_learn(total, None)  # noqa: SLF001  what `learn` does before its loop
+
+
+def policy_weights(model: PPO) -> dict[str, NDArray[Any]]:
+    """Weights of the policy and the value function under stable-baselines3's names."""
+    return {
+        name: tensor.detach().cpu().numpy().copy()
+        for name, tensor in model.policy.state_dict().items()
+    }
+
+
+def load_policy_weights(model: PPO, arrays: dict[str, NDArray[Any]]) -> None:
+    """Put weights back that `policy_weights` gave."""
+    own = model.policy.state_dict()
+    model.policy.load_state_dict({name: torch.from_numpy(arrays[name].copy()) for name in own})

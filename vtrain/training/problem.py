@@ -1,0 +1,91 @@
+"""What is trained on: images, features, baselines, rules and the sampler, from a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vtrain.config.schema import CATEGORIES, Category, Config
+from vtrain.data.catalog import Catalog, Entry
+from vtrain.data.store import ImageStore
+from vtrain.environment.engine import Engine, Progress
+from vtrain.environment.episode import Rules
+from vtrain.environment.feature_table import feature_table
+from vtrain.environment.measurement import Measurement, Request
+from vtrain.environment.observation import Normaliser
+from vtrain.environment.sampler import EpisodeSampler
+from vtrain.errors import DataError
+from vtrain.rundir import RunDirectory
+from vtrain.tracing.parameters import canonical, encode_settings, preset
+from vtrain.validation.table import balanced_order
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Everything about the task that does not change during training.
+
+    Attributes:
+        catalog: The corpus.
+        train: Training entries, in an order whose every prefix is balanced over categories.
+        check: Validation entries of a check in training, likewise.
+        rules: Reward, features and normaliser.
+        sampler: Draws episodes.
+    """
+
+    catalog: Catalog
+    train: tuple[Entry, ...]
+    check: tuple[Entry, ...]
+    rules: Rules
+    sampler: EpisodeSampler
+
+
+def load_problem(
+    run: RunDirectory, config: Config, *, on_progress: Callable[[int, int], None] | None = None
+) -> Problem:
+    """The problem of a run whose data is prepared.
+
+    Raises:
+        DataError: The run has no catalog, or no image to train or to check on.
+    """
+    catalog = Catalog.load(run.catalog)
+    train = _in_turn(catalog.split("train"), seed=config.seed)
+    check = _in_turn(catalog.split("validation"), seed=0)[: config.validation.images]
+    for name, entries in (("train", train), ("validation", check)):
+        if not entries:
+            raise DataError(
+                f"The {name} split of {run.catalog} is empty.",
+                hint="Prepare more images, or change data.split.",
+            )
+    ids = [entry.id for entry in (*train, *check)]
+    kept = run.data_cache / "features.npz"
+    features = feature_table(ImageStore(run.images), ids, kept=kept, on_progress=on_progress)
+    normaliser = Normaliser.fit([features[entry.id] for entry in train])
+    by_category: dict[Category, list[str]] = {category: [] for category in CATEGORIES}
+    for entry in train:
+        by_category[entry.category].append(entry.id)
+    sampler = EpisodeSampler(
+        by_category,
+        tastes=config.environment.tastes,
+        seed=config.seed,
+        repeats=config.environment.repeats,
+    )
+    rules = Rules(config.environment, config.scoring, normaliser, features)
+    return Problem(catalog, train, check, rules, sampler)
+
+
+def measure_defaults(
+    engine: Engine, problem: Problem, on_progress: Progress | None = None
+) -> dict[str, Measurement]:
+    """VTracer's default on every image of the problem; the reward's baseline is measured too."""
+    default = canonical(encode_settings(preset("default")))
+    entries = (*problem.train, *problem.check)
+    wanted = [Request(entry.id, default) for entry in entries]
+    wanted += [Request(entry.id, problem.rules.baseline) for entry in entries]
+    measured = engine.measure(wanted, on_progress)
+    return dict(zip((entry.id for entry in entries), measured, strict=False))
+
+
+def _in_turn(entries: Sequence[Entry], *, seed: int) -> tuple[Entry, ...]:
+    by_id = {entry.id: entry for entry in entries}
+    order = balanced_order({entry.id: entry.category for entry in entries}, seed=seed)
+    return tuple(by_id[image] for image in order)

@@ -1,0 +1,295 @@
+"""The steps of training from top to bottom, over what `train` has opened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from stable_baselines3 import PPO
+
+from vtrain.agent.network import PolicyNetwork, policy_arrays
+from vtrain.checkpoints.store import CheckpointStore
+from vtrain.config.dump import config_hash
+from vtrain.config.schema import Config
+from vtrain.environment.engine import Engine
+from vtrain.environment.measurement import Measurement
+from vtrain.rundir import JsonlWriter, RunDirectory, read_jsonl, write_json, write_jsonl
+from vtrain.tracing.parameters import TABLE_DIGEST
+from vtrain.training.check import Check, check_policy
+from vtrain.training.curriculum import Curriculum, StageResult
+from vtrain.training.events import TrainingCallback, TrainingEvent
+from vtrain.training.lineage import Origin
+from vtrain.training.metrics import Clock, update_record
+from vtrain.training.model import Update, make_model, policy_weights, start, updates
+from vtrain.training.problem import Problem, measure_defaults
+from vtrain.training.state import capture, restore
+from vtrain.training.stop import StopRequest
+from vtrain.training.tensorboard import tensorboard_writers
+from vtrain.training.vec_env import TraceVecEnv
+from vtrain.training.warm_start import fit_table
+from vtrain.validation.table import MeasuredTable, measure_table
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """How training ended.
+
+    Attributes:
+        updates: PPO updates over the run's whole life (count).
+        traces: Environment steps over the run's whole life (count).
+        best_utility: Best utility of a validation check over the baseline; None without a check.
+        best_step: Traces behind the best checkpoint; None without a check.
+        seconds: Time this call took (s).
+        stopped: Why it ended: ``done``, ``time-limit``, ``SIGTERM`` or ``SIGINT``.
+    """
+
+    updates: int
+    traces: int
+    best_utility: float | None
+    best_step: int | None
+    seconds: float
+    stopped: str
+
+
+class Session:
+    """One call of `train`: what is open, and the steps from top to bottom.
+
+    Args:
+        config: The configuration.
+        run: The run directory, locked by the caller.
+        origin: Where to start from; None to start anew.
+        stop: Asked between updates.
+        on_event: Called with progress.
+        problem: What is trained on.
+        engine: Measures.
+        metrics: Takes a record per update.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        run: RunDirectory,
+        origin: Origin | None,
+        stop: StopRequest,
+        on_event: TrainingCallback,
+        problem: Problem,
+        engine: Engine,
+        metrics: JsonlWriter,
+    ) -> None:
+        self._config, self._run, self._origin = config, run, origin
+        self._stop, self._tell = stop, on_event
+        self._problem, self._engine, self._metrics = problem, engine, metrics
+        self._store = CheckpointStore(run.checkpoints)
+        self._curriculum = Curriculum(config.curriculum)
+        self._env = TraceVecEnv(
+            problem.rules,
+            problem.sampler,
+            engine,
+            count=config.ppo.n_envs,
+            categories=self._curriculum.categories,
+        )
+        self._model: PPO = make_model(
+            self._env,
+            config.ppo,
+            seed=config.seed,
+            writers=tensorboard_writers(run.root / "tensorboard"),
+        )
+        self._clock = Clock()
+        self._update = 0
+        self._best: tuple[float, int] | None = None
+        self._defaults: dict[str, Measurement] = {}
+        self._checked_at = -1
+
+    def run(self) -> TrainingResult:
+        """Prepare, then update by update until the end."""
+        message = "Measuring VTracer's default"
+        self._tell(TrainingEvent("phase", message))
+        self._defaults = measure_defaults(
+            self._engine, self._problem, progress(self._tell, message)
+        )
+        table = self._table()
+        start(self._model, self._config.ppo.total_traces)
+        self._begin(table)
+        total = self._config.ppo.total_traces
+        self._tell(TrainingEvent("phase", "Learning"))
+        self._clock.start()
+        for update in updates(self._model, self._env, total=total):
+            self._after(update)
+            if self._stop.wanted:
+                break
+        return self._end()
+
+    def _table(self) -> MeasuredTable:
+        """The table of measured settings: the one that is there, or a new one."""
+        path = self._run.data_cache / "table.json"
+        ids = [entry.id for entry in self._problem.train]
+        if path.is_file():
+            table = MeasuredTable.load(path)
+            if set(table.images) <= set(ids):
+                return table
+        message = "Measuring settings"
+        self._tell(TrainingEvent("phase", message))
+        table = measure_table(
+            self._engine,
+            ids,
+            tastes=self._config.environment.tastes,
+            scoring=self._config.scoring,
+            config=self._config.ppo.warm_start,
+            seed=self._config.seed,
+            on_progress=progress(self._tell, message),
+        )
+        table.save(path)
+        return table
+
+    def _begin(self, table: MeasuredTable) -> None:
+        """Put the policy where learning starts: resumed, forked, or fitted to the table."""
+        if self._origin and self._origin.resumed:
+            self._update = restore(self._origin.state, self._model, self._env, self._curriculum)
+            self._best = self._origin.best
+            kept = [row for row in read_jsonl(self._run.metrics) if row["update"] <= self._update]
+            write_jsonl(self._run.metrics, kept)
+            self._event("resumed", update=self._update, traces=self._model.num_timesteps)
+            return
+        write_jsonl(self._run.metrics, [])
+        if self._origin:
+            self._origin.give_policy(self._model)
+            self._event("forked", **self._origin.lineage)
+        elif self._config.ppo.warm_start.enabled:
+            self._tell(TrainingEvent("phase", "Fitting the policy to the measured settings"))
+            warm = fit_table(
+                self._model,
+                table,
+                self._problem.rules,
+                environment=self._config.environment,
+                config=self._config.ppo.warm_start,
+                seed=self._config.seed,
+            )
+            self._event("warm-start", **asdict(warm))
+        self._save(self._check())
+
+    def _after(self, update: Update) -> None:
+        """Record an update; check, save and promote when due."""
+        self._update += 1
+        gains = [episode.gain for episode in update.episodes]
+        stage = self._curriculum.stage.name
+        success = self._curriculum.success_share()
+        ended = self._curriculum.after_update(gains)
+        check = None
+        if self._update % self._config.validation.every_updates == 0:
+            check = self._check()
+        record = update_record(
+            update,
+            number=self._update,
+            traces=self._model.num_timesteps,
+            stage=stage,
+            success_share=success,
+            defaults=self._defaults,
+            scoring=self._config.scoring,
+            check=check,
+            wall=self._clock.lap(self._engine),
+        )
+        # Before the checkpoint: a resume drops records that are newer than its checkpoint, and can
+        # not make up for one that is missing.
+        self._metrics.write(record)
+        if ended:
+            self._stage_ended(ended)
+        if check or self._update % self._config.checkpoints.every_updates == 0:
+            self._save(check)
+        total = self._config.ppo.total_traces
+        self._tell(
+            TrainingEvent("update", "Learning", self._model.num_timesteps, total, data=record)
+        )
+
+    def _stage_ended(self, result: StageResult) -> None:
+        path = self._run.curriculum / f"stage-{self._update:05d}-{result.stage}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, result.as_dict())
+        self._event("stage", **result.as_dict())
+        self._tell(
+            TrainingEvent(
+                "stage", f"Stage {result.stage} ended ({result.reason})", data=result.as_dict()
+            )
+        )
+
+    def _check(self) -> Check:
+        arrays = self._policy_arrays()
+        network = PolicyNetwork.from_arrays(arrays, name="the policy in training")
+        check = check_policy(network, self._problem, self._engine, self._config.scoring)
+        self._checked_at = self._update
+        self._tell(TrainingEvent("check", "Checked", data=check.as_dict()))
+        return check
+
+    def _save(self, check: Check | None) -> None:
+        """Write a checkpoint, point at it, and prune."""
+        step = self._model.num_timesteps
+        state = capture(self._model, self._env, self._curriculum, update=self._update)
+        better = check is not None and (self._best is None or check.utility > self._best[0])
+        if check is not None and better:
+            self._best = (check.utility, step)
+        document = {**state.document, "best": self._best}
+        checkpoint = self._store.save(
+            step,
+            tensors={
+                "policy": self._policy_arrays(),
+                "optimizer": state.optimizer,
+                "generators": state.generators,
+            },
+            documents={"state": document},
+            info={
+                "update": self._update,
+                "traces": step,
+                "utility": check.utility if check else None,
+                "check": check.as_dict() if check else None,
+                "config": config_hash(self._config),
+                "dataset": self._problem.catalog.digest,
+                "table": TABLE_DIGEST,
+                "stage": self._curriculum.stage.name,
+            },
+        )
+        if better:
+            self._store.mark_best(checkpoint)
+        kept = self._config.checkpoints
+        self._store.prune(kept.keep_last, kept.keep_best)
+        self._event("checkpoint", name=checkpoint.name, best=better, update=self._update)
+        self._tell(TrainingEvent("checkpoint", f"Saved {checkpoint.name}"))
+
+    def _policy_arrays(self) -> dict[str, Any]:
+        return policy_arrays(
+            policy_weights(self._model),
+            self._problem.rules.normaliser,
+            input_size=self._config.data.input_size,
+        )
+
+    def _end(self) -> TrainingResult:
+        number = self._stop.signal
+        limit = "time-limit" if self._stop.out_of_time else "done"
+        reason = number.name if number is not None else limit
+        if self._checked_at != self._update:
+            # Whoever stops us with a signal is waiting: no check then.
+            self._save(self._check() if number is None else None)
+        result = TrainingResult(
+            updates=self._update,
+            traces=self._model.num_timesteps,
+            best_utility=self._best[0] if self._best else None,
+            best_step=self._best[1] if self._best else None,
+            seconds=time.monotonic() - self._clock.began,
+            stopped=reason,
+        )
+        self._event("end", **asdict(result))
+        self._tell(TrainingEvent("end", f"Training ended: {reason}", data=asdict(result)))
+        return result
+
+    def _event(self, kind: str, **fields: Any) -> None:
+        self._run.record_event(kind, **fields)
+
+
+def progress(on_event: TrainingCallback, message: str) -> Callable[[int, int], None]:
+    """A progress function that tells `on_event` under a message."""
+
+    def report(done: int, total: int) -> None:
+        on_event(TrainingEvent("progress", message, done, total))
+
+    return report

@@ -1,0 +1,60 @@
+"""Being asked to stop: signals and time limits, noticed between two pieces of work."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+
+
+class StopRequest:
+    """Whether training should end, and why.
+
+    Args:
+        time_limit: Time from now (s); 0 for none.
+    """
+
+    def __init__(self, time_limit: float) -> None:
+        self._end = time.monotonic() + time_limit if time_limit else None
+        self.signal: signal.Signals | None = None
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time limit has passed."""
+        return self._end is not None and time.monotonic() >= self._end
+
+    @property
+    def wanted(self) -> bool:
+        """Whether to stop at the next opportunity."""
+        return self.signal is not None or self.out_of_time
+
+    def notice(self, number: int, _frame: FrameType | None) -> None:
+        """Handle a signal: the first asks, a second one ends the process at once."""
+        if self.signal is not None:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.signal = signal.Signals(number)
+
+
+@contextmanager
+def stop_requests(time_limit: float, *, signals: bool) -> Iterator[StopRequest]:
+    """A stop request that SIGTERM and Ctrl-C set while the block runs.
+
+    Args:
+        time_limit: Time until the request sets itself (s); 0 for never.
+        signals: Whether signals are handled; only possible in the main thread.
+    """
+    request = StopRequest(time_limit)
+    if not signals:
+        yield request
+        return
+    before = {number: signal.signal(number, request.notice) for number in EXIT_CODES}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,109 @@
+"""Training a policy: the stage function behind ``vtrain train``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from vtrain.config.dump import dump_yaml
+from vtrain.config.schema import Config
+from vtrain.environment.engine import open_engine
+from vtrain.errors import Stopped
+from vtrain.rundir import JsonlWriter, RunDirectory, write_identity, write_text
+from vtrain.training.events import TrainingCallback, TrainingEvent
+from vtrain.training.lineage import Origin, find_origin
+from vtrain.training.problem import load_problem
+from vtrain.training.session import Session, TrainingResult, progress
+from vtrain.training.stop import EXIT_CODES, StopRequest, stop_requests
+
+__all__ = ["TrainingResult", "train"]
+
+
+def train(
+    config: Config,
+    run: RunDirectory,
+    *,
+    resume: bool = False,
+    fork: str | None = None,
+    time_limit: float | None = None,
+    on_event: TrainingCallback | None = None,
+    handle_signals: bool = False,
+) -> TrainingResult:
+    """Train a policy on the prepared data of a run directory.
+
+    Args:
+        config: The configuration.
+        run: Its data must be prepared (`vtrain.data.prepare.prepare`).
+        resume: Go on from the newest checkpoint that verifies.
+        fork: ``RUN`` or ``RUN@STEP``: start from another run's policy.
+        time_limit: Time for this call (s); None for `ppo.time_limit`.
+        on_event: Called with progress.
+        handle_signals: Stop after saving on SIGTERM and Ctrl-C; main thread only.
+
+    Raises:
+        RunLocked: Another process trains in this run directory.
+        DataError: The data is not prepared.
+        CheckpointError: Nothing to resume or fork from.
+        Stopped: A signal ended the training; everything is saved.
+    """
+    limit = config.ppo.time_limit if time_limit is None else time_limit
+    torch.set_num_threads(config.resources.torch_threads)
+    with run.lock("train"), stop_requests(limit, signals=handle_signals) as stop:
+        origin = find_origin(run, resume=resume, fork=fork)
+        with _session(config, run, origin, stop, on_event or _ignore) as session:
+            result = session.run()
+    if stop.signal is not None:
+        raise _stopped(stop, run)
+    return result
+
+
+def _ignore(_event: TrainingEvent) -> None:
+    """Listen to nothing."""
+
+
+def _stopped(stop: StopRequest, run: RunDirectory) -> Stopped:
+    number = stop.signal
+    if number is None:
+        raise AssertionError
+    error = Stopped(
+        f"Stopped by {number.name} after saving.",
+        hint=f"Go on with `vtrain train --run {run.root} --resume`.",
+    )
+    error.exit_code = EXIT_CODES[number]
+    return error
+
+
+@contextmanager
+def _session(
+    config: Config,
+    run: RunDirectory,
+    origin: Origin | None,
+    stop: StopRequest,
+    on_event: TrainingCallback,
+) -> Iterator[Session]:
+    """Everything that training needs, opened in order and closed whatever happens."""
+    write_text(run.config, dump_yaml(config))
+    write_identity(run, config, config.seed, origin.lineage if origin else None)
+    on_event(TrainingEvent("phase", "Looking at the images"))
+    problem = load_problem(run, config, on_progress=progress(on_event, "Looking at the images"))
+    with (
+        open_engine(
+            run.images,
+            workers=config.resources.workers,
+            tracing=config.tracing,
+            cache=run.measurements,
+        ) as engine,
+        JsonlWriter(run.metrics) as metrics,
+    ):
+        yield Session(
+            config=config,
+            run=run,
+            origin=origin,
+            stop=stop,
+            on_event=on_event,
+            problem=problem,
+            engine=engine,
+            metrics=metrics,
+        )

@@ -1,0 +1,234 @@
+"""The protocol of a judgement: who chooses what for each image and taste, and how it turns out.
+
+A chooser that looks at several traces keeps the one that scores best against the input, as a user
+could; only that one is then judged against the reference. Nothing here depends on the order of the
+images or on how many workers measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vtrain.config.schema import ScoringConfig
+from vtrain.data.catalog import Entry
+from vtrain.environment.measurement import Measurement, Request
+from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
+from vtrain.validation.baselines import DEFAULT, Chooser
+
+Progress = Callable[[int, int], None]
+"""Called with the measurements done and wanted so far."""
+
+
+class Measurer(Protocol):
+    """The part of `vtrain.environment.engine.Engine` that judging needs."""
+
+    def measure(
+        self, requests: Sequence[Request], on_progress: Progress | None = None
+    ) -> list[Measurement]:
+        """The measurements in the order of the requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one chooser did on one image at one taste.
+
+    Attributes:
+        image: Image id.
+        name: The image's name.
+        category: Its category.
+        brand: Its brand.
+        chooser: Name of the chooser.
+        taste: Name of the taste.
+        price: Its lambda.
+        traces: Different traces that were looked at (count).
+        action: The one that was kept.
+        measurement: That one, judged against the reference.
+        utility: Its utility at this taste.
+        gain: Its appearance minus that of VTracer's default on the file as it is.
+        bytes_ratio: Its bytes over the default's; None when either failed.
+        segments_ratio: Its segments over the default's, each plus one; None when either failed.
+        looks_better: Whether the gain is above 0.
+    """
+
+    image: str
+    name: str
+    category: str
+    brand: str
+    chooser: str
+    taste: str
+    price: float
+    traces: int
+    action: Action
+    measurement: Measurement
+    utility: float
+    gain: float
+    bytes_ratio: float | None
+    segments_ratio: float | None
+    looks_better: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All rows of a judgement.
+
+    Attributes:
+        rows: By image, taste and chooser, in the order given to `judge`.
+        choosers: Names of the choosers, in order.
+        tastes: Lambda of each taste, in order.
+        defaults: The measurement of VTracer's default, by image id.
+    """
+
+    rows: tuple[Row, ...]
+    choosers: tuple[str, ...]
+    tastes: Mapping[str, float]
+    defaults: Mapping[str, Measurement]
+
+    def select(self, *, chooser: str, taste: str, category: str | None = None) -> tuple[Row, ...]:
+        """Rows of one chooser and taste, by image; of one category or of all."""
+        return tuple(
+            row
+            for row in self.rows
+            if row.chooser == chooser and row.taste == taste and category in (None, row.category)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The actions that a chooser looks at for an image and a taste, each once."""
+
+    entry: Entry
+    taste: str
+    chooser: str
+    actions: tuple[Action, ...]
+
+
+def judge(
+    choosers: Sequence[Chooser],
+    entries: Sequence[Entry],
+    *,
+    engine: Measurer,
+    tastes: Mapping[str, float],
+    traces: int,
+    scoring: ScoringConfig,
+    on_progress: Progress | None = None,
+) -> Judgement:
+    """Judge choosers on images.
+
+    Args:
+        choosers: With different names.
+        entries: The images.
+        engine: Measures.
+        tastes: Lambda of each taste.
+        traces: Traces that a chooser with a free budget may spend per image, at least 1.
+        scoring: Costs.
+        on_progress: Called as measurements come in.
+    """
+    choices = [
+        _Choice(entry, taste, chooser.name, _different(chooser.choose(entry, price, traces)))
+        for entry in entries
+        for taste, price in tastes.items()
+        for chooser in choosers
+    ]
+    looked_at = list(_native_requests(choices))
+    wanted = len(looked_at) + len(entries) + len(choices)
+
+    native = dict(
+        zip(looked_at, engine.measure(looked_at, _shifted(on_progress, 0, wanted)), strict=True)
+    )
+    kept = [_best(choice, native, tastes[choice.taste], scoring) for choice in choices]
+
+    default = canonical(encode_settings(preset(DEFAULT)))
+    requests = [Request(entry.id, default, full=True) for entry in entries]
+    requests += [
+        Request(choice.entry.id, action, full=True)
+        for choice, action in zip(choices, kept, strict=True)
+    ]
+    measured = engine.measure(requests, _shifted(on_progress, len(looked_at), wanted))
+    ids = [entry.id for entry in entries]
+    defaults = dict(zip(ids, measured[: len(ids)], strict=True))
+    rows = [
+        _row(
+            choice,
+            action,
+            measurement,
+            default=defaults[choice.entry.id],
+            price=tastes[choice.taste],
+            scoring=scoring,
+        )
+        for choice, action, measurement in zip(choices, kept, measured[len(ids) :], strict=True)
+    ]
+    return Judgement(
+        tuple(rows), tuple(chooser.name for chooser in choosers), dict(tastes), defaults
+    )
+
+
+def _different(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """Actions that draw different pictures: one that is drawn already costs no further trace."""
+    return tuple(dict.fromkeys(canonical(action) for action in actions))
+
+
+def _native_requests(choices: Sequence[_Choice]) -> Iterator[Request]:
+    wanted = (
+        Request(choice.entry.id, action, native=True)
+        for choice in choices
+        if len(choice.actions) > 1
+        for action in choice.actions
+    )
+    yield from dict.fromkeys(wanted)
+
+
+def _best(
+    choice: _Choice,
+    native: Mapping[Request, Measurement],
+    price: float,
+    scoring: ScoringConfig,
+) -> Action:
+    """The action with the best utility against the input; the first of equal ones."""
+    if len(choice.actions) == 1:
+        return choice.actions[0]
+
+    def seen(action: Action) -> float:
+        measurement = native[Request(choice.entry.id, action, native=True)]
+        return float("-inf") if measurement.failure else measurement.utility(price, scoring)
+
+    return max(choice.actions, key=seen)
+
+
+def _row(
+    choice: _Choice,
+    action: Action,
+    measurement: Measurement,
+    *,
+    default: Measurement,
+    price: float,
+    scoring: ScoringConfig,
+) -> Row:
+    gain = measurement.appearance - default.appearance
+    comparable = not (measurement.failure or default.failure)
+    return Row(
+        image=choice.entry.id,
+        name=choice.entry.name,
+        category=choice.entry.category,
+        brand=choice.entry.brand,
+        chooser=choice.chooser,
+        taste=choice.taste,
+        price=price,
+        traces=len(choice.actions),
+        action=action,
+        measurement=measurement,
+        utility=measurement.utility(price, scoring),
+        gain=gain,
+        bytes_ratio=measurement.bytes / default.bytes if comparable else None,
+        # A blank drawing has no segment: one more on both sides keeps the ratio finite.
+        segments_ratio=(1 + measurement.segments) / (1 + default.segments) if comparable else None,
+        looks_better=gain > 0,
+    )
+
+
+def _shifted(on_progress: Progress | None, start: int, wanted: int) -> Progress | None:
+    """Progress of a part as progress of the whole."""
+    if on_progress is None:
+        return None
+    return lambda done, _: on_progress(start + done, wanted)
