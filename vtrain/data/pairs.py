@@ -41,12 +41,17 @@ class Prepared:
         return digest.hexdigest()[:16]
 
 
-def prepare_image(path: Path, config: DataConfig) -> Prepared:
+def prepare_image(path: Path, config: DataConfig, *, isolated: bool = True) -> Prepared:
     """Decode one file and make its input and reference.
 
     An SVG is rendered at the reference's size. A raster larger than the input by half or more
     keeps up to `reference_scale` times the input's size as the reference; any other raster is its
     own reference, and is reduced to the input's size when it is larger.
+
+    Args:
+        path: The file.
+        config: Sizes and limits.
+        isolated: Whether an SVG is rendered in a process of its own; see `vtrain.images.decode`.
 
     Raises:
         ImageRefused: It cannot be decoded, or is ``blank``.
@@ -54,7 +59,7 @@ def prepare_image(path: Path, config: DataConfig) -> Prepared:
     limits = Limits(config.max_pixels, config.max_file_bytes)
     size, scale = config.input_size, config.reference_scale
     # An SVG is rendered at twice the input at least, to be reduced by area: smoother edges.
-    picture = read(path, limits=limits, svg_side=size * max(scale, 2))
+    picture = read(path, limits=limits, svg_side=size * max(scale, 2), isolated=isolated)
     rgba = picture.rgba
     if _is_blank(rgba):
         raise ImageRefused(str(path), "blank", "every pixel is the same")

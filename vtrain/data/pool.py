@@ -37,14 +37,14 @@ class Made:
 Decode = Callable[[Sequence[Path]], Iterator[Made | ImageRefused]]
 
 
-def make(path: Path, *, config: DataConfig, folder: Path) -> Made:
+def make(path: Path, *, config: DataConfig, folder: Path, isolated: bool) -> Made:
     """Prepare one file and store its pixels in `folder`.
 
     Raises:
         ImageRefused: It cannot be used.
         StorageError: It cannot be written.
     """
-    prepared = prepare_image(path, config)
+    prepared = prepare_image(path, config, isolated=isolated)
     id_ = prepared.id
     ImageStore(folder).write(id_, prepared.input, prepared.reference)
     height, width = prepared.input.shape[:2]
@@ -58,10 +58,10 @@ def decoder(config: DataConfig, folder: Path, *, workers: int | None = None) -> 
     Args:
         config: Sizes and limits.
         folder: Where the pixels go.
-        workers: Processes; None for one per usable core, 0 to work in this process, where a
-            crash or a hang of a decoder would be this process's own.
+        workers: Processes; None for one per usable core, 0 to work in this process, which
+            takes longer, since each SVG is then rendered in a process of its own.
     """
-    job = partial(make, config=config, folder=folder)
+    job = partial(make, config=config, folder=folder, isolated=workers == 0)
     if workers == 0:
         yield partial(_here, job)
         return
@@ -80,6 +80,8 @@ def decoder(config: DataConfig, folder: Path, *, workers: int | None = None) -> 
 
 def _start() -> None:
     cv2.setNumThreads(1)
+    # What goes wrong comes back as an exception; a panic of the renderer also prints a backtrace.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _usable_cores() -> int:

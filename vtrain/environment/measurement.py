@@ -132,7 +132,7 @@ class Bench:
         kept: Images whose preparations and references are kept (count).
     """
 
-    def __init__(self, source: ImageSource, *, output_limit: int, kept: int = 48) -> None:
+    def __init__(self, source: ImageSource, *, output_limit: int, kept: int = 24) -> None:
         self._source = source
         self._output_limit = output_limit
         self._kept = kept

@@ -45,7 +45,12 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
 
 
 def decode(
-    data: bytes, *, name: str, limits: Limits = DEFAULT_LIMITS, svg_side: int = 1024
+    data: bytes,
+    *,
+    name: str,
+    limits: Limits = DEFAULT_LIMITS,
+    svg_side: int = 1024,
+    isolated: bool = True,
 ) -> Picture:
     """Decode one image held in memory.
 
@@ -54,6 +59,7 @@ def decode(
         name: The file's name for messages; it does not choose the decoder.
         limits: Largest image and file taken.
         svg_side: Longest side at which an SVG is rendered (px).
+        isolated: Whether SVGs are rendered in a process of their own; see `decode_svg`.
 
     Returns:
         The first frame or page, EXIF orientation applied, with notes on what was changed.
@@ -62,7 +68,7 @@ def decode(
         ImageRefused: With one of the reasons ``empty``, ``file-too-large``, ``too-large``,
             ``unsupported-format``, ``unsupported-mode``, ``truncated``, ``damaged``,
             ``too-costly``; for SVG also ``invalid-svg``, ``external-resource``, ``unsafe-svg``,
-            ``renderer-panic``.
+            ``renderer-panic``, ``renderer-failed``, ``time-limit``.
     """
     if not data:
         raise ImageRefused(name, "empty", "the file is empty")
@@ -70,7 +76,7 @@ def decode(
         raise _file_too_large(name, len(data), limits)
     kind = sniff(data)
     if kind == "SVG":
-        return decode_svg(data, svg_side, name=name, limits=limits)
+        return decode_svg(data, svg_side, name=name, limits=limits, isolated=isolated)
     if kind in FORMATS:
         return decode_raster(data, kind, name=name, limits=limits)
     raise ImageRefused(
@@ -78,13 +84,20 @@ def decode(
     )
 
 
-def read(path: Path | str, *, limits: Limits = DEFAULT_LIMITS, svg_side: int = 1024) -> Picture:
+def read(
+    path: Path | str,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    svg_side: int = 1024,
+    isolated: bool = True,
+) -> Picture:
     """Read and decode one file.
 
     Args:
         path: A regular file, or a link to one. A FIFO, device or folder is refused unread.
         limits: As for `decode`.
         svg_side: As for `decode`.
+        isolated: As for `decode`.
 
     Returns:
         As `decode`.
@@ -93,7 +106,8 @@ def read(path: Path | str, *, limits: Limits = DEFAULT_LIMITS, svg_side: int = 1
         ImageRefused: As `decode`, and ``missing``, ``not-a-file``, ``unreadable``.
     """
     path = Path(path)
-    return decode(read_bytes(path, limits=limits), name=str(path), limits=limits, svg_side=svg_side)
+    data = read_bytes(path, limits=limits)
+    return decode(data, name=str(path), limits=limits, svg_side=svg_side, isolated=isolated)
 
 
 def read_bytes(path: Path, *, limits: Limits) -> bytes:
@@ -108,17 +122,19 @@ def read_bytes(path: Path, *, limits: Limits) -> bytes:
         raise ImageRefused(name, "missing", "this is no file name") from error
     except OSError as error:
         raise _unreadable(name, error) from error
-    with os.fdopen(handle, "rb") as file:
-        try:
-            # The open file is judged, not the path: a path could be exchanged in between.
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageRefused(name, "not-a-file", f"it is {_kind(status.st_mode)}")
-            if status.st_size > limits.max_file_bytes:
-                raise _file_too_large(name, status.st_size, limits)
+    try:
+        # The open file is judged, not the path: a path could be exchanged in between.
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageRefused(name, "not-a-file", f"it is {_kind(status.st_mode)}")
+        if status.st_size > limits.max_file_bytes:
+            raise _file_too_large(name, status.st_size, limits)
+        with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read(limits.max_file_bytes + 1)
-        except OSError as error:
-            raise _unreadable(name, error) from error
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    finally:
+        os.close(handle)
 
 
 def sniff(data: bytes) -> str:

@@ -1,0 +1,1 @@
+"""How a trace looks: contour, colour, classical metrics, the appearance model and the utility."""

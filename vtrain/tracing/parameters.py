@@ -92,7 +92,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("corner_threshold", (20, 40, 60, 80, 100, 130, 180), "degrees", needs=_SPLINE),
     Parameter("length_threshold", (3.5, 4.0, 5.0, 7.0, 10.0), "px", needs=_SPLINE),
     Parameter("splice_threshold", (20, 45, 70, 120), "degrees", needs=_SPLINE),
-    Parameter("path_precision", (0, 1, 2), "digits"),
+    Parameter("path_precision", (0, 1, 2), "digits", needs=_SPLINE),
 )
 
 ACTION_LEVELS: tuple[int, ...] = tuple(len(row.levels) for row in PARAMETERS)

@@ -1,0 +1,97 @@
+"""The catalog and the store notice what is missing or was changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vtrain.data.catalog import Catalog, Entry, Rejected
+from vtrain.data.store import ImageStore
+from vtrain.errors import DataError
+
+ENTRY = Entry(
+    id="0" * 16,
+    name="ä/a.png",
+    category="simple",
+    brand="acme",
+    split="train",
+    width=9,
+    height=8,
+    transparent=True,
+    reference_scale=1.7,
+)
+OTHER = replace(ENTRY, id="1" * 16, name="b.png", split="test", brand="b")
+
+
+def test_catalog_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    catalog = Catalog.of([OTHER, ENTRY], [Rejected("x.psd", "unsupported-format", "it is odd")])
+    catalog.save(tmp_path / "catalog.json")
+
+    loaded = Catalog.load(tmp_path / "catalog.json")
+
+    assert loaded == catalog
+    assert loaded.split("test") == (OTHER,)
+
+
+def test_digest_follows_what_learning_depends_on_and_nothing_else() -> None:
+    digest = Catalog.of([ENTRY, OTHER]).digest
+
+    assert Catalog.of([OTHER, ENTRY]).digest == digest
+    assert Catalog.of([replace(ENTRY, name="moved/a.png"), OTHER]).digest == digest
+    for change in ({"id": "2" * 16}, {"split": "test"}, {"category": "text"}, {"brand": "z"}):
+        assert Catalog.of([replace(ENTRY, **change), OTHER]).digest != digest  # type: ignore[arg-type]  # any field
+
+
+def test_damaged_and_edited_catalogs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.json"
+    with pytest.raises(DataError, match="vtrain data prepare"):
+        Catalog.load(path)
+    Catalog.of([ENTRY]).save(path)
+    document = json.loads(path.read_text())
+
+    document["entries"][0]["split"] = "test"
+    path.write_text(json.dumps(document))
+    with pytest.raises(DataError, match="digest"):
+        Catalog.load(path)
+    for broken in ({"schema": 1}, {"schema": 99, **document}, {"schema": 1, "entries": [{}]}):
+        path.write_text(json.dumps(broken))
+        with pytest.raises(DataError):
+            Catalog.load(path)
+
+
+def test_unknown_split_is_an_error() -> None:
+    with pytest.raises(DataError, match="validation"):
+        Catalog.of([ENTRY]).split("holdout")
+
+
+def test_store_gives_back_exact_pixels(tmp_path: Path) -> None:
+    rgba = np.random.default_rng(0).integers(0, 256, (5, 6, 4), dtype=np.uint8)
+    store = ImageStore(tmp_path)
+
+    store.write("abc", rgba[:3, :3], rgba)
+
+    assert np.array_equal(store.input("abc"), rgba[:3, :3])
+    assert np.array_equal(store.reference("abc"), rgba)
+
+
+def test_store_names_the_file_that_is_missing_or_damaged(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    with pytest.raises(DataError, match=r"abc-input\.png.*vtrain data prepare"):
+        store.input("abc")
+    (tmp_path / "abc-input.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(DataError, match=r"abc-input\.png"):
+        store.input("abc")
+
+
+def test_store_deletes_only_what_is_not_kept(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    rgba = np.zeros((2, 2, 4), np.uint8)
+    store.write("a", rgba, rgba)
+    store.write("b", rgba, rgba)
+
+    assert store.keep(["b"]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b-input.png", "b-reference.png"]

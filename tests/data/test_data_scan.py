@@ -1,0 +1,85 @@
+"""Sources are folders, globs and files; links that leave them and pipes are reported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vtrain.data.scan import scan
+from vtrain.errors import DataError
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_folders_are_searched_to_the_bottom_in_a_stable_order(tmp_path: Path) -> None:
+    root = tmp_path / "corpus"
+    touch(root / "b.png", root / "simple" / "deep" / "a.png", root / "a.png", root / ".hidden.png")
+    touch(root / ".git" / "c.png")
+
+    found = scan([root]).found
+
+    assert [item.name for item in found] == ["a.png", "b.png", "simple/deep/a.png"]
+    assert found[2].folders == ("deep", "simple", "corpus")
+
+
+def test_globs_and_files_are_taken_and_nothing_twice(tmp_path: Path) -> None:
+    touch(tmp_path / "text" / "a.png", tmp_path / "text" / "b.jpg", tmp_path / "icon" / "c.png")
+
+    found = scan([f"{tmp_path}/*/*.png", tmp_path / "text" / "a.png", tmp_path / "icon"]).found
+
+    assert sorted(item.path.name for item in found) == ["a.png", "c.png"]
+    assert {item.folders[0] for item in found} == {"text", "icon"}
+
+
+def test_recursive_globs_reach_all_levels(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png", tmp_path / "x" / "y" / "b.png", tmp_path / "x" / "c.txt")
+
+    assert [item.path.name for item in scan([f"{tmp_path}/**/*.png"]).found] == ["a.png", "b.png"]
+
+
+def test_links_out_of_the_source_pipes_and_dead_links_are_reported(tmp_path: Path) -> None:
+    root, outside = tmp_path / "corpus", tmp_path / "secret.png"
+    touch(root / "a.png", outside)
+    (root / "inside.png").symlink_to(root / "a.png")
+    (root / "outside.png").symlink_to(outside)
+    (root / "dead.png").symlink_to(root / "gone.png")
+    (root / "loop").symlink_to(root)
+    os.mkfifo(root / "pipe.png")
+
+    result = scan([root])
+
+    assert [item.name for item in result.found] == ["a.png", "inside.png"]
+    assert {item.name: item.reason for item in result.rejected} == {
+        "dead.png": "missing",
+        "loop": "folder-link",
+        "outside.png": "outside-link",
+        "pipe.png": "not-a-file",
+    }
+
+
+def test_a_source_may_be_a_link_itself(tmp_path: Path) -> None:
+    touch(tmp_path / "real" / "a.png")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    assert [item.name for item in scan([tmp_path / "link"]).found] == ["a.png"]
+
+
+@pytest.mark.parametrize("source", ["missing", "missing-*.png", "a\0b"])
+def test_missing_sources_are_errors_that_name_them(tmp_path: Path, source: str) -> None:
+    with pytest.raises(DataError, match=r"source|glob"):
+        scan([f"{tmp_path}/{source}"])
+
+
+def test_names_that_are_not_utf8_can_be_written(tmp_path: Path) -> None:
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+
+    assert scan([tmp_path]).found[0].name.encode()

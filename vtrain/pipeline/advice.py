@@ -1,0 +1,221 @@
+"""What to do next, derived from a run's figures: each suggestion names its evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vtrain.config.schema import CATEGORIES, Config
+from vtrain.data.catalog import Catalog
+from vtrain.validation.baselines import BEST_FIXED, POLICY
+from vtrain.validation.report import interval
+from vtrain.validation.results import Record
+from vtrain.validation.summary import ALL
+
+_FEW_LOGOS = 60
+"""Below so many judged logos an interval of a share is wider than a quarter (count)."""
+_MANY_REJECTED = 0.05
+"""Share of files left out that is worth a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Something worth doing.
+
+    Attributes:
+        weight: How much it matters, 0 to 1; the list is sorted by it.
+        action: What to do.
+        evidence: The figures that say so.
+    """
+
+    weight: float
+    action: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an execution knows at its end; parts that were not reached are None.
+
+    Attributes:
+        run: The run directory as the user can type it.
+        config: The configuration.
+        catalog: The corpus.
+        training: Figures of the training stage, by the names of `TrainingResult`.
+        record: The judgement.
+        failure: Stage that failed and why, with what to do about it.
+    """
+
+    run: str
+    config: Config
+    catalog: Catalog | None = None
+    training: Mapping[str, Any] | None = None
+    record: Record | None = None
+    failure: tuple[str, str, str] | None = None
+
+
+def suggestions(facts: Facts) -> list[Suggestion]:
+    """All that the figures suggest, the weightiest first."""
+    found = [suggestion for rule in _RULES for suggestion in rule(facts)]
+    return sorted(found, key=lambda suggestion: -suggestion.weight)
+
+
+def _failed(facts: Facts) -> Iterator[Suggestion]:
+    if facts.failure is not None:
+        stage, message, hint = facts.failure
+        action = hint or "Repair what is named, then repeat the command."
+        yield Suggestion(1.0, action, f"The stage {stage} failed: {message}")
+
+
+def _broken_traces(facts: Facts) -> Iterator[Suggestion]:
+    if facts.record is None:
+        return
+    failures = sum(
+        figures.failures
+        for figures in facts.record.summary.figures
+        if figures.chooser == POLICY and figures.category == ALL
+    )
+    if failures:
+        yield Suggestion(
+            0.95,
+            "Look at the logos whose traces failed: 'failure' in the newest validation/*/rows.jsonl"
+            " names the reason. Raise tracing.time_limit or tracing.memory_limit if that is it.",
+            f"{failures} of the policy's judged traces failed.",
+        )
+
+
+def _not_better(facts: Facts) -> Iterator[Suggestion]:
+    if facts.record is None:
+        return
+    for found in facts.record.summary.comparisons:
+        if found.category != ALL or found.against != BEST_FIXED or found.verdict == "better":
+            continue
+        # Where looks alone count, one good setting fits nearly all logos: little can be won.
+        matters = found.taste != "fidelity"
+        yield Suggestion(
+            (0.9 if found.verdict == "worse" else 0.6) if matters else 0.2,
+            f"Train longer or on more logos: at {found.taste} the policy does not yet beat the one "
+            "best fixed setting. Raise ppo.total_traces (and ppo.time_limit), then repeat "
+            "the command: it goes on from where it is.",
+            f"Utility over best-fixed at {found.taste}: {interval(found.difference, 3)} on "
+            f"{found.n} logos ({found.verdict}).",
+        )
+
+
+def _cut_short(facts: Facts) -> Iterator[Suggestion]:
+    if facts.training is None or facts.training.get("stopped") != "time-limit":
+        return
+    total = facts.config.ppo.total_traces
+    traces = int(facts.training.get("traces", 0))
+    if traces < total:
+        yield Suggestion(
+            0.8 - 0.5 * traces / total,
+            "Give training more time: raise ppo.time_limit and repeat the command; it resumes.",
+            f"The time limit ended training after {traces:,} of {total:,} traces.",
+        )
+
+
+def _still_rising(facts: Facts) -> Iterator[Suggestion]:
+    if facts.training is None:
+        return
+    best, traces = facts.training.get("best_step"), facts.training.get("traces")
+    if best is not None and best == traces and facts.training.get("stopped") == "done":
+        yield Suggestion(
+            0.5,
+            "Train longer: raise ppo.total_traces and repeat the command.",
+            f"The last check, after {traces:,} traces, was the best one.",
+        )
+
+
+def _few_logos(facts: Facts) -> Iterator[Suggestion]:
+    if facts.record is None or facts.record.images >= _FEW_LOGOS:
+        return
+    found = facts.record.summary.of(next(iter(facts.record.tastes)))
+    yield Suggestion(
+        0.55,
+        "Judge on more logos before relying on the figures: add sources, or give the split a "
+        f"larger share (data.split.{facts.record.split}).",
+        f"Only {found.n} logos were judged: the share that looks better is known no closer than "
+        f"{found.better.low:.0%} to {found.better.high:.0%}.",
+    )
+
+
+def _weak_category(facts: Facts) -> Iterator[Suggestion]:
+    if facts.record is None:
+        return
+    taste = next(iter(facts.record.tastes))
+    found = [
+        figures
+        for figures in facts.record.summary.figures
+        if figures.chooser == POLICY and figures.taste == taste and figures.category != ALL
+    ]
+    if len(found) < 2:
+        return
+    worst = min(found, key=lambda figures: figures.better.value)
+    whole = facts.record.summary.of(taste)
+    # Only what chance does not explain: the category's interval leaves out the overall share.
+    if worst.better.high < whole.better.value:
+        yield Suggestion(
+            0.65,
+            f"Add {worst.category} logos to the sources and look at the worst ones in the "
+            "validation report.",
+            f"At {taste}, {worst.better.value:.0%} of the {worst.n} {worst.category} logos look "
+            f"better than the default, {whole.better.value:.0%} of all.",
+        )
+
+
+def _missing_categories(facts: Facts) -> Iterator[Suggestion]:
+    if facts.catalog is None:
+        return
+    counts = Counter(entry.category for entry in facts.catalog.split("train"))
+    missing = [category for category in CATEGORIES if not counts[category]]
+    if missing:
+        yield Suggestion(
+            0.45,
+            "Add logos of the missing categories, in folders of these names, if users will trace "
+            "such logos.",
+            f"There is no {' and no '.join(missing)} logo to learn from.",
+        )
+
+
+def _rejected(facts: Facts) -> Iterator[Suggestion]:
+    if facts.catalog is None or not facts.catalog.rejected:
+        return
+    rejected, entries = len(facts.catalog.rejected), len(facts.catalog.entries)
+    share = rejected / (rejected + entries)
+    reasons = Counter(item.reason for item in facts.catalog.rejected).most_common(3)
+    yield Suggestion(
+        0.4 if share > _MANY_REJECTED else 0.1,
+        f"See which files were left out: vtrain data show --rejected --run {facts.run}",
+        f"{rejected} of {rejected + entries} files were left out: "
+        + ", ".join(f"{count} {reason}" for reason, count in reasons)
+        + ".",
+    )
+
+
+def _use_it(facts: Facts) -> Iterator[Suggestion]:
+    if facts.record is None:
+        return
+    found = facts.record.summary.of(next(iter(facts.record.tastes)))
+    yield Suggestion(
+        0.3,
+        f"Use the policy: vtrain trace logo.png -o logo.svg --run {facts.run}",
+        f"At {found.taste} it looks better than VTracer's default on {found.better.value:.0%} of "
+        f"{found.n} logos, gaining {interval(found.gain)}.",
+    )
+
+
+_RULES: tuple[Callable[[Facts], Iterator[Suggestion]], ...] = (
+    _failed,
+    _broken_traces,
+    _not_better,
+    _cut_short,
+    _still_rising,
+    _few_logos,
+    _weak_category,
+    _missing_categories,
+    _rejected,
+    _use_it,
+)
