@@ -189,7 +189,7 @@ def _regions(view: _View) -> Plane:
     _, _, stats, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
     areas = np.asarray(stats)[1:, cv2.CC_STAT_AREA]
     counts = np.array([len(areas), (areas < 64).sum()])
-    return (np.log2(1 + counts) / 4).astype(np.float32)
+    return np.asarray(np.log2(1 + counts) / 4, np.float32)
 
 
 def _edges(view: _View) -> Plane:

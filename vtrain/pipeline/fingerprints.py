@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +37,7 @@ def data_fingerprint(sources: Sequence[str], config: Config) -> str:
             status = found.path.stat()
         except OSError as error:
             raise DataError(f"{found.path} cannot be read: {error.strerror}.") from error
-        listing.append((os.path.abspath(found.path), status.st_size, status.st_mtime_ns))
+        listing.append((str(found.path.absolute()), status.st_size, status.st_mtime_ns))
     return _digest(config.data.model_dump(mode="json"), sorted(listing))
 
 

@@ -39,7 +39,7 @@ def difference(lab: Plane, other: Plane) -> Plane:
     """CIE 1976 colour difference, clipped at `CLIP`; shape (h, w)."""
     delta = lab - other
     squared = np.einsum("ijk,ijk->ij", delta, delta)
-    return np.minimum(np.sqrt(squared), np.float32(CLIP))
+    return np.asarray(np.minimum(np.sqrt(squared), np.float32(CLIP)), np.float32)
 
 
 def foreground_of(rgba: NDArray[np.uint8], *, transparent: bool) -> Mask:
@@ -50,8 +50,7 @@ def foreground_of(rgba: NDArray[np.uint8], *, transparent: bool) -> Mask:
         transparent: Whether clear means nothing there; otherwise the border's colour does.
     """
     if transparent:
-        shown: Mask = rgba[..., 3] >= _SEEN
-        return shown
+        return np.asarray(rgba[..., 3] >= _SEEN, np.bool_)
     lab = lab_of(composite(rgba, (255, 255, 255)))
     border = np.concatenate([lab[0], lab[-1], lab[:, 0], lab[:, -1]])
     delta = lab - np.median(border, axis=0).astype(np.float32)

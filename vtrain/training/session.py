@@ -64,7 +64,6 @@ class Session:
         on_event: Called with progress.
         problem: What is trained on.
         engine: Measures.
-        metrics: Takes a record per update.
     """
 
     def __init__(
@@ -77,11 +76,10 @@ class Session:
         on_event: TrainingCallback,
         problem: Problem,
         engine: Engine,
-        metrics: JsonlWriter,
     ) -> None:
         self._config, self._run, self._origin = config, run, origin
         self._stop, self._tell = stop, on_event
-        self._problem, self._engine, self._metrics = problem, engine, metrics
+        self._problem, self._engine = problem, engine
         self._store = CheckpointStore(run.checkpoints)
         self._curriculum = Curriculum(config.curriculum)
         self._env = TraceVecEnv(
@@ -116,10 +114,11 @@ class Session:
         total = self._config.ppo.total_traces
         self._tell(TrainingEvent("phase", "Learning"))
         self._clock.start()
-        for update in updates(self._model, self._env, total=total):
-            self._after(update)
-            if self._stop.wanted:
-                break
+        with JsonlWriter(self._run.metrics) as metrics:
+            for update in updates(self._model, self._env, total=total):
+                self._after(update, metrics)
+                if self._stop.wanted:
+                    break
         return self._end()
 
     def _table(self) -> MeasuredTable:
@@ -170,7 +169,7 @@ class Session:
             self._event("warm-start", **asdict(warm))
         self._save(self._check())
 
-    def _after(self, update: Update) -> None:
+    def _after(self, update: Update, metrics: JsonlWriter) -> None:
         """Record an update; check, save and promote when due."""
         self._update += 1
         gains = [episode.gain for episode in update.episodes]
@@ -193,7 +192,7 @@ class Session:
         )
         # Before the checkpoint: a resume drops records that are newer than its checkpoint, and can
         # not make up for one that is missing.
-        self._metrics.write(record)
+        metrics.write(record)
         if ended:
             self._stage_ended(ended)
         if check or self._update % self._config.checkpoints.every_updates == 0:

@@ -11,7 +11,7 @@ from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
 from vtrain.environment.engine import open_engine
 from vtrain.errors import Stopped
-from vtrain.rundir import JsonlWriter, RunDirectory, write_identity, write_text
+from vtrain.rundir import RunDirectory, write_identity, write_text
 from vtrain.training.events import TrainingCallback, TrainingEvent
 from vtrain.training.lineage import Origin, find_origin
 from vtrain.training.problem import load_problem
@@ -88,15 +88,12 @@ def _session(
     write_identity(run, config, config.seed, origin.lineage if origin else None)
     on_event(TrainingEvent("phase", "Looking at the images"))
     problem = load_problem(run, config, on_progress=progress(on_event, "Looking at the images"))
-    with (
-        open_engine(
-            run.images,
-            workers=config.resources.workers,
-            tracing=config.tracing,
-            cache=run.measurements,
-        ) as engine,
-        JsonlWriter(run.metrics) as metrics,
-    ):
+    with open_engine(
+        run.images,
+        workers=config.resources.workers,
+        tracing=config.tracing,
+        cache=run.measurements,
+    ) as engine:
         yield Session(
             config=config,
             run=run,
@@ -105,5 +102,4 @@ def _session(
             on_event=on_event,
             problem=problem,
             engine=engine,
-            metrics=metrics,
         )

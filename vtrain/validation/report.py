@@ -111,8 +111,8 @@ LEGEND = (
     ),
     "middle: interquartile mean of the gain. worst: mean gain of the worst 5 %.",
     (
-        "better: share of logos with a gain above 0. bytes, segments: over the default's, geometric "
-        "mean."
+        "better: share of logos with a gain above 0. bytes, segments: over the default's, "
+        "geometric mean."
     ),
     "utility: appearance minus lambda times cost. traces: different traces looked at per logo.",
 )
