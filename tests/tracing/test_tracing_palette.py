@@ -33,7 +33,7 @@ def test_a_ramp_becomes_bands() -> None:
     rgba[..., 1:3] = 40
 
     palette = find_palette(rgba, 8)
-    snapped = snap(rgba, palette, flat=None, radius=2)
+    snapped = snap(rgba, palette, flat=None, scale=1)
 
     assert len(palette) == 8
     assert np.abs(snapped[..., 0].astype(int) - rgba[..., 0]).max() <= 32
@@ -48,7 +48,7 @@ def test_snapping_uses_only_the_palette_and_keeps_alpha(seed: int, count: int) -
 
     palette = find_palette(rgba, count)
     for flat in (None, flat_pixels(rgba)):
-        snapped = snap(rgba, palette, flat=flat, radius=2)
+        snapped = snap(rgba, palette, flat=flat, scale=1)
 
         assert len(palette) <= count
         assert colours_of(snapped) <= {tuple(row) for row in palette.tolist()}
@@ -63,8 +63,8 @@ def test_edge_snapping_leaves_no_third_colour_between_two_regions() -> None:
     rgba[:10, :10, :3] = 128
     palette = find_palette(rgba, 4)
 
-    plain = snap(rgba, palette, flat=None, radius=2)
-    edged = snap(rgba, palette, flat=flat_pixels(rgba), radius=2)
+    plain = snap(rgba, palette, flat=None, scale=1)
+    edged = snap(rgba, palette, flat=flat_pixels(rgba), scale=1)
 
     assert plain[40, 31, 0] == 128
     assert edged[40, 31, 0] in {0, 255}

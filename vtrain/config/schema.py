@@ -167,8 +167,8 @@ class WarmStartConfig(Section):
     """Measured settings on training images, from which the policy starts."""
 
     enabled: bool = Field(True, description="Start from a measured table instead of at random.")
-    settings: int = Field(96, ge=4, description="Settings tried in the first round (count).")
-    images: int = Field(240, ge=4, description="Training images in the last round (count).")
+    settings: int = Field(64, ge=4, description="Settings tried in the first round (count).")
+    images: int = Field(160, ge=4, description="Training images in the last round (count).")
     epochs: int = Field(60, ge=1, description="Passes over the table when fitting (count).")
     temperature: Positive = Field(
         0.15, description="Softness of the target over the table's settings (utility)."
@@ -179,7 +179,7 @@ class PPOConfig(Section):
     """PPO's settings (stable-baselines3) and the length of training."""
 
     total_traces: int = Field(
-        60_000, ge=1, description="Training ends after this many traces (environment steps)."
+        40_000, ge=1, description="Training ends after this many traces (environment steps)."
     )
     time_limit: float = Field(
         0.0, ge=0.0, description="Training ends after this long, warm start included (s); 0: never."

@@ -71,7 +71,7 @@ class Measurement:
         paths: Path elements (count).
         colours: Distinct fills (count).
         bytes: Size of the SVG (bytes).
-        gzip_bytes: Size after gzip (bytes).
+        gzip_bytes: Size after gzip (bytes); None unless asked for.
         pixels: Pixels traced (count).
         failure: Reason when the trace failed; the other values are then the worst possible.
         ssim: Foreground SSIM; None unless asked for, as the next three.
@@ -88,7 +88,7 @@ class Measurement:
     paths: int
     colours: int
     bytes: int
-    gzip_bytes: int
+    gzip_bytes: int | None
     pixels: int
     failure: str | None = None
     ssim: float | None = None
@@ -153,7 +153,7 @@ class Bench:
         )
         reference = self._reference(request.image, native=request.native)
         picture = render(drawn.svg, reference.width, reference.height)
-        facts = svg_facts(drawn.svg)
+        facts = svg_facts(drawn.svg, compressed=request.full)
         scores = score_fully(reference, picture) if request.full else None
         terms = scores or score(reference, picture)
         return Measurement(

@@ -89,18 +89,28 @@ def _broken_traces(facts: Facts) -> Iterator[Suggestion]:
 def _not_better(facts: Facts) -> Iterator[Suggestion]:
     if facts.record is None:
         return
-    for found in facts.record.summary.comparisons:
-        if found.category != ALL or found.against != BEST_FIXED or found.verdict == "better":
-            continue
-        # Where looks alone count, one good setting fits nearly all logos: little can be won.
-        matters = found.taste != "fidelity"
+    # Where looks alone count, one good setting fits nearly all logos: little can be won there.
+    found = [
+        comparison
+        for comparison in facts.record.summary.comparisons
+        if comparison.category == ALL
+        and comparison.against == BEST_FIXED
+        and comparison.taste != "fidelity"
+        and comparison.verdict != "better"
+    ]
+    if found:
+        worse = any(comparison.verdict == "worse" for comparison in found)
         yield Suggestion(
-            (0.9 if found.verdict == "worse" else 0.6) if matters else 0.2,
-            f"Train longer or on more logos: at {found.taste} the policy does not yet beat the one "
-            "best fixed setting. Raise ppo.total_traces (and ppo.time_limit), then repeat "
-            "the command: it goes on from where it is.",
-            f"Utility over best-fixed at {found.taste}: {interval(found.difference, 3)} on "
-            f"{found.n} logos ({found.verdict}).",
+            0.9 if worse else 0.6,
+            "Train longer or on more logos: the policy does not yet beat the one best fixed "
+            "setting. Raise ppo.total_traces (and ppo.time_limit), then repeat the command: it "
+            "goes on from where it is.",
+            "Utility over best-fixed: "
+            + "; ".join(
+                f"{comparison.taste} {interval(comparison.difference, 3)} ({comparison.verdict})"
+                for comparison in found
+            )
+            + f", on {found[0].n} logos.",
         )
 
 

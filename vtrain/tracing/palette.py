@@ -9,7 +9,6 @@ palette colours. Everything is deterministic.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -27,6 +26,8 @@ _MIXTURE_PALETTE = 12
 _BINS_LIMIT = 4096
 """Distinct colours clustered at most; more are merged on a coarser grid first (count)."""
 _ITERATIONS = 12
+_REACH = 2
+"""How far a flat pixel's colour may be taken by edge pixels (px of the input)."""
 _EXACT_DISTANCE = 12.0
 """Squared RGB distance under which a pixel is its palette colour and no mixture (levels^2)."""
 
@@ -79,7 +80,7 @@ def find_palette(rgba: Rgba, count: int) -> NDArray[np.uint8]:
 
 
 def snap(
-    rgba: Rgba, palette: NDArray[np.uint8], *, flat: NDArray[np.bool_] | None, radius: int
+    rgba: Rgba, palette: NDArray[np.uint8], *, flat: NDArray[np.bool_] | None, scale: int
 ) -> Rgba:
     """The image with every opaque pixel set to a colour of the palette.
 
@@ -87,13 +88,13 @@ def snap(
         rgba: Shape (h, w, 4), alpha 0 or 255 (or partial, which is kept).
         palette: Shape (k, 3), RGB.
         flat: Where pixels are flat, shape (h, w); when given, other pixels may only take colours
-            that a flat pixel has within `radius`. None allows every colour everywhere.
-        radius: Reach of a flat pixel (px).
+            that a flat pixel has close by. None allows every colour everywhere.
+        scale: Pixels of this image per pixel of the input; a flat pixel reaches two of those.
     """
     shape = rgba.shape[:2]
     words = np.ascontiguousarray(rgba).view("<u4").reshape(-1)
     codes = words & 0xFFFFFF
-    distinct = _distinct_codes(codes)
+    distinct = np.unique(codes).astype(np.intp)
     nearest, distance = _nearest(_rgb_of(distinct), palette)
     lookup = np.empty(1 << 24, np.uint8)
     lookup[distinct] = nearest
@@ -103,9 +104,7 @@ def snap(
         exact[distinct] = distance <= _EXACT_DISTANCE
         used = rgba[..., 3] > 0
         certain = used & (flat | exact[codes].reshape(shape))
-        labels = _local_labels(
-            rgba, labels, used & ~certain, certain, palette=palette, radius=radius
-        )
+        labels = _local_labels(rgba, labels, used & ~certain, certain, palette=palette, scale=scale)
     colours = np.zeros((len(palette), 4), np.uint8)
     colours[:, :3] = palette
     alpha = words & np.uint32(0xFF000000)
@@ -120,7 +119,7 @@ def _local_labels(
     certain: NDArray[np.bool_],
     *,
     palette: NDArray[np.uint8],
-    radius: int,
+    scale: int,
 ) -> NDArray[np.uint8]:
     """Labels where doubtful pixels take the nearest colour that a certain pixel has close by.
 
@@ -135,11 +134,17 @@ def _local_labels(
     chosen = labels.reshape(-1)[where].copy()
     low = np.full((len(where), 3), 255, np.float32)
     high = np.zeros((len(where), 3), np.float32)
-    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    # The reach is found at the input's size: many times less work for the same neighbourhood.
+    middle = slice(scale // 2, None, scale)
+    small_labels, small_certain = labels[middle, middle], certain[middle, middle]
+    width = labels.shape[1]
+    rows = np.minimum(where // width // scale, small_labels.shape[0] - 1)
+    columns = np.minimum(where % width // scale, small_labels.shape[1] - 1)
+    kernel = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
     for label in np.flatnonzero(np.bincount(labels[certain], minlength=len(palette))):
-        reach = cv2.dilate(((labels == label) & certain).astype(np.uint8), kernel).reshape(-1)
+        reach = cv2.dilate(((small_labels == label) & small_certain).astype(np.uint8), kernel)
         colour = palette[label].astype(np.float32)
-        near = reach[where] > 0
+        near = np.asarray(reach)[rows, columns] > 0
         low[near] = np.minimum(low[near], colour)
         high[near] = np.maximum(high[near], colour)
         distance = ((pixels - colour) ** 2).sum(axis=1)
@@ -153,15 +158,6 @@ def _local_labels(
     result = labels.copy()
     result.reshape(-1)[where[mixture]] = chosen[mixture]
     return result
-
-
-def _distinct_codes(codes: NDArray[Any]) -> NDArray[np.intp]:
-    """Distinct 24-bit codes; a table of all of them is much faster than sorting."""
-    seen = np.zeros(1 << 24, np.bool_)
-    seen[codes] = True
-    blocks = np.flatnonzero(seen.view(np.uint64))
-    inside = seen.reshape(-1, 8)[blocks]
-    return (blocks[:, None] * 8 + np.arange(8))[inside]
 
 
 def _rgb_of(codes: NDArray[np.intp]) -> Colours:

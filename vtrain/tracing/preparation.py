@@ -80,7 +80,7 @@ class Preparation:
                 rgba,
                 self._palette(settings.colours),
                 flat=self._flat_at(settings.upscale) if settings.edge_snap else None,
-                radius=2 * settings.upscale,
+                scale=settings.upscale,
             )
         return Prepared(rgba, keyed)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vtrain.errors import TraceError
 from vtrain.tracing.parameters import Settings
 
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 BORDER = 1
 """Clear border put around keyed images (px)."""
 
@@ -32,10 +33,9 @@ def run_vtracer(rgba: NDArray[np.uint8], settings: Settings, *, keyed: bool) -> 
     """
     if keyed:
         rgba = np.pad(rgba, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)))
-    # PNG at level 1 is the fastest way in: other formats and pixel lists cost more on the way.
-    encoded, png = cv2.imencode(
-        ".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    )
+    # Unfiltered PNG at level 1 is the fastest way in: other filters take four times as long to
+    # write, other formats and pixel lists cost more on the way.
+    encoded, png = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), _PNG)
     if not encoded:
         raise TraceError("encode", "The image could not be handed to VTracer")
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-_VOID = ("img", "meta")
+_VOID = ("img", "input", "meta")
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 1180px;
@@ -25,11 +25,14 @@ th { border-bottom: 2px solid #999; font-weight: 600; } td { border-bottom: 1px 
 img.plot { max-width: 100%; height: auto; }
 .logo { margin: 1.1rem 0; }
 .pictures { display: flex; gap: .8rem; overflow-x: auto; }
-figure { margin: 0; flex: 0 0 auto; width: 250px; }
-figure .paper { display: flex; width: 250px; height: 190px; padding: 10px; box-sizing: border-box;
+figure { margin: 0; flex: 0 0 auto; width: 220px; }
+figure .paper { display: flex; width: 100%; height: 170px; padding: 8px; box-sizing: border-box;
   align-items: center; justify-content: center; border: 1px solid #ccc; background: #fff; }
 figure .dark { background: #202020; }
 figure .paper img { max-width: 100%; max-height: 100%; min-width: 60%; object-fit: contain; }
+#large:checked ~ .logo figure { width: 1042px; }
+#large:checked ~ .logo .paper { height: auto; }
+#large:checked ~ .logo .paper img { width: 100%; }
 figcaption { font-size: .8rem; color: #444; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem; }
 """

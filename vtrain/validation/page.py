@@ -46,7 +46,18 @@ def html_report(
         *(element("p", note, kind="note") for note in record.notes),
         *_plots(plots, ("front", "scatter", "gains")),
         element("h2", "To look at"),
-        *(part for heading, found in gallery.items() for part in _gallery(heading, found)),
+        element(
+            "p",
+            "Source, VTracer's default, then the policy at each taste. The drawings are vectors.",
+            kind="quiet",
+        ),
+        element(
+            "div",
+            # A switch without script: the style sheet asks whether it is on.
+            element("input", type="checkbox", id="large"),
+            Markup('<label for="large"> Show them large (1024 px wide)</label>'),
+            *(part for heading, found in gallery.items() for part in _gallery(heading, found)),
+        ),
         element("h2", "Figures"),
         *(
             part

@@ -51,13 +51,17 @@ def front(judgement: Judgement, summary: Summary) -> Figure:
             label=chooser,
             zorder=3 if chooser == POLICY else 2,
         )
-    for f in (summary.of(taste) for taste in judgement.tastes):
+    for place, taste in enumerate(judgement.tastes):
+        f = summary.of(taste)
         if f.bytes_ratio is not None:
+            # One above, one below, one to the left: points may lie on one another.
+            right = place % 3 < 2
             axes.annotate(
-                f.taste,
+                taste,
                 (f.bytes_ratio, f.gain.value),
-                xytext=(7, -12),
+                xytext=(9 if right else -9, (6, -14, -4)[place % 3]),
                 textcoords="offset points",
+                horizontalalignment="left" if right else "right",
                 fontsize=8,
             )
     _ratio_axis(axes)

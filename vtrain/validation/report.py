@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vtrain.validation.baselines import POLICY
+from vtrain.validation.baselines import DEFAULT, POLICY
 from vtrain.validation.results import Record
 from vtrain.validation.statistics import Interval
 from vtrain.validation.summary import ALL, Comparison, Figures
@@ -152,13 +152,15 @@ _COLUMNS = (
 
 def _cells(figures: Figures) -> tuple[str, ...]:
     better = figures.better
+    share = f"{better.value:.0%} [{better.low:.0%}, {better.high:.0%}]"
     return (
         str(figures.n),
         f"{figures.traces:.3g}",
         interval(figures.gain),
         f"{figures.gain_middle:+.2f}",
         f"{figures.gain_worst:+.2f}",
-        f"{better.value:.0%} [{better.low:.0%}, {better.high:.0%}]",
+        # The default cannot look better than itself.
+        "-" if figures.chooser == DEFAULT else share,
         ratio(figures.bytes_ratio),
         ratio(figures.segments_ratio),
         f"{figures.utility:.2f}",

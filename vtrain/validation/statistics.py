@@ -120,7 +120,9 @@ def mean_interval(
     variation, nothing can be resampled: without variation the interval is the point; with one
     group it is unbounded, as one observation says nothing about the next.
 
-    Formula: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 14.3.
+    Formula: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 14.3, with the
+    levels widened as Student's t and the small sample's spread ask for (Hesterberg, What Teachers
+    Should Know About the Bootstrap, 2015, section 5.3): without that, few brands claim too much.
 
     Args:
         values: Shape (n,), n >= 1.
@@ -137,7 +139,7 @@ def mean_interval(
     if np.ptp(data) == 0:
         return Interval(estimate, estimate, estimate)
     replicates = _resampled_means(sums, counts, resamples, np.random.default_rng(seed))
-    tail = (1 - confidence) / 2
+    tail = _expanded_tail((1 - confidence) / 2, len(sums))
     quantiles = [
         _bca_quantile(level, replicates, estimate, _acceleration(sums, counts))
         for level in (tail, 1 - tail)
@@ -183,10 +185,28 @@ def _acceleration(sums: Vector, counts: Vector) -> float:
     return float((deviation**3).sum()) / (6 * square**1.5) if square > 0 else 0.0
 
 
+def _expanded_tail(tail: float, n: int) -> float:
+    """The nominal tail of a normal interval that is as wide as Student's t for n groups.
+
+    Student's quantile by its Cornish-Fisher expansion (Abramowitz and Stegun, 26.7.5), within 1 %
+    from four groups on.
+    """
+    z, v = -_NORMAL.inv_cdf(tail), n - 1
+    t = (
+        z
+        + (z**3 + z) / (4 * v)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+    )
+    return _NORMAL.cdf(-t * np.sqrt(n / v))
+
+
 def _bca_quantile(level: float, replicates: Vector, estimate: float, acceleration: float) -> float:
     """Which quantile of the replicates is the interval's end at a nominal level."""
     below = float((replicates < estimate).mean() + 0.5 * (replicates == estimate).mean())
     edge = 0.5 / len(replicates)
     bias = _NORMAL.inv_cdf(min(1 - edge, max(edge, below)))
-    z = bias + _NORMAL.inv_cdf(level)
+    z = bias + _NORMAL.inv_cdf(min(1 - 1e-9, max(1e-9, level)))
+    if acceleration * z >= 1:  # beyond the formula's pole: the extreme on that side
+        return float(z > 0)
     return _NORMAL.cdf(bias + z / (1 - acceleration * z))
