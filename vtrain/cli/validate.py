@@ -65,12 +65,14 @@ def command(
         if not names:
             raise UsageError("--against names no baseline.", hint="Such as --against default.")
 
-    from vtrain.validation.report import headline
     from vtrain.validation.thresholds import check, parse_thresholds
-    from vtrain.validation.validate import validate
 
     # Before anything is measured: a misspelt metric should not cost minutes.
     wanted = parse_thresholds(fail_under or (), names or settings.validation.against)
+
+    from vtrain.validation.report import headline
+    from vtrain.validation.validate import validate
+
     with bar("Judging") as on_progress:
         result = validate(
             directory,

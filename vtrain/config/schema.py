@@ -107,8 +107,8 @@ class TasteConfig(Section):
     """The price of size, lambda, for each named taste."""
 
     fidelity: Lambda = Field(0.05, description="Lambda when looks are what counts.")
-    balanced: Lambda = Field(0.6, description="Lambda when both count.")
-    compact: Lambda = Field(1.5, description="Lambda when size counts most.")
+    balanced: Lambda = Field(0.4, description="Lambda when both count.")
+    compact: Lambda = Field(1.0, description="Lambda when size counts most.")
 
     @model_validator(mode="after")
     def _ordered(self) -> TasteConfig:
@@ -141,7 +141,7 @@ class EnvironmentConfig(Section):
         "recipe", description="Named settings that a reward is measured against, per image."
     )
     tastes: tuple[Lambda, ...] = Field(
-        (0.05, 0.2, 0.6, 1.0, 1.5),
+        (0.05, 0.15, 0.4, 0.65, 1.0),
         min_length=1,
         description="Lambdas that episodes are drawn from.",
     )

@@ -1,16 +1,16 @@
 """Agreement of contours: whether edges are where the reference has them, in its direction.
 
 The structure tensor of a picture in CIE Lab, summed over channels, gives each pixel an edge
-strength and an orientation. A fine tensor of one picture is held against a coarse tensor of the
-other: jagged edges and slivers have fine orientations that the smoothed reference does not have,
-lost or rounded edges are missed the other way round.
+strength and an orientation. The fine edges of one picture are held against the coarse tensor of
+the other: jagged edges and slivers have fine orientations that the smoothed reference does not
+have (precision); edges that were lost or rounded are missed the other way round (recall).
 
-Scales and gate are the ones that agree best with the labelled pairs (see `vtrain.scoring.fit`).
+Scales, gate and sharpness are the ones that agree best with the labelled pairs
+(`scripts/fit_appearance.py`), within the plateau where that agreement does not hang on them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,43 +20,46 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 
-FINE_SIGMA = 0.7
-"""Smoothing before the fine tensor (px at twice the input's size)."""
+FINE_SIGMA = 0.75
+"""Smoothing before the fine gradient (px at twice the input's size)."""
 COARSE_SIGMA = 2.5
 """Smoothing of the coarse tensor (px at twice the input's size)."""
-GATE = 0.5
+GATE = 2.0
 """Coarse gradient at which an edge counts half (Lab units per px)."""
+REACH = 10
+"""Distance beyond which a pixel has no part in the tensors (px)."""
+_FAINTEST = 1e-3
+"""Squared fine gradient below which there is no edge at all ((Lab units per px)^2)."""
+_FINE_KERNEL = (7, 7)
+_COARSE_KERNEL = (15, 15)
 _EPSILON = np.float32(1e-9)
-_CENTRAL = np.array([-0.5, 0.0, 0.5], np.float32)
-_KEEP = np.array([1.0], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Contours:
-    """The edges of a picture at both scales; planes of one shape (h, w).
+    """The edges of a picture at both scales.
 
     Attributes:
-        weight: Fine gradient magnitude (Lab units per px).
-        weight_cos: `weight` times the cosine of twice the fine orientation.
-        weight_sin: `weight` times its sine.
-        gate: Coarse edge presence, 0 to 1.
-        gate_cos: `gate` times coherence times the cosine of twice the coarse orientation.
-        gate_sin: `gate` times coherence times its sine.
+        at: Flat indices of the n pixels with a fine edge.
+        weight: Their gradient magnitude, shape (n,) (Lab units per px).
+        cos: Cosine of twice the direction of the gradient, shape (n,).
+        sin: Its sine, shape (n,).
+        coarse: Planes xx, xy and yy of the coarse tensor, flattened ((Lab units per px)^2).
         total: Sum of `weight`.
     """
 
+    at: NDArray[np.intp]
     weight: Plane
-    weight_cos: Plane
-    weight_sin: Plane
-    gate: Plane
-    gate_cos: Plane
-    gate_sin: Plane
+    cos: Plane
+    sin: Plane
+    coarse: tuple[Plane, Plane, Plane]
     total: float
 
     @property
     def nbytes(self) -> int:
-        """Memory of the planes (bytes)."""
-        return 6 * self.weight.nbytes
+        """Memory of the arrays (bytes)."""
+        fine = self.at.nbytes + self.weight.nbytes + self.cos.nbytes + self.sin.nbytes
+        return int(fine + sum(plane.nbytes for plane in self.coarse))
 
 
 def contours(lab: Plane) -> Contours:
@@ -66,61 +69,57 @@ def contours(lab: Plane) -> Contours:
         lab: CIE Lab, shape (h, w, 3), float32.
     """
     planes = cv2.split(lab)
-    smoothed = [cv2.GaussianBlur(plane, (0, 0), FINE_SIGMA) for plane in planes]
-    weight, weight_cos, weight_sin = _fine(*_tensor(smoothed))
-    coarse = [cv2.GaussianBlur(plane, (0, 0), COARSE_SIGMA) for plane in _tensor(planes)]
-    gate, gate_cos, gate_sin = _coarse(*(np.asarray(plane, np.float32) for plane in coarse))
-    total = float(weight.sum(dtype=np.float64))
-    return Contours(weight, weight_cos, weight_sin, gate, gate_cos, gate_sin, total)
-
-
-def _fine(xx: Plane, xy: Plane, yy: Plane) -> tuple[Plane, Plane, Plane]:
-    """Gradient magnitude, and it times cosine and sine of twice the orientation."""
-    difference, cross = xx - yy, 2 * xy
+    coarse = tuple(
+        cv2.GaussianBlur(plane, _COARSE_KERNEL, COARSE_SIGMA, dst=plane).ravel()
+        for plane in _tensor(planes)
+    )
+    for plane in planes:
+        cv2.GaussianBlur(plane, _FINE_KERNEL, FINE_SIGMA, dst=plane)
+    xx, xy, yy = (plane.ravel() for plane in _tensor(planes))
+    at = np.flatnonzero((xx + yy) > _FAINTEST)
+    xx, xy, yy = xx[at], xy[at], yy[at]
     weight = np.sqrt(xx + yy)
-    strength = np.sqrt(difference * difference + cross * cross)
-    scale = weight / (strength + _EPSILON)
-    return weight, scale * difference, scale * cross
-
-
-def _coarse(xx: Plane, xy: Plane, yy: Plane) -> tuple[Plane, Plane, Plane]:
-    """Edge presence, and it times coherence times cosine and sine of twice the orientation."""
-    energy = np.maximum(xx + yy, 0)
-    magnitude = np.sqrt(energy)
-    gate = magnitude / (magnitude + np.float32(GATE))
-    # Coherence (strength over energy) times the unit orientation: one division for both.
-    scale = gate / (energy + _EPSILON)
-    return gate, scale * (xx - yy), scale * (2 * xy)
+    cos, sin = xx - yy, 2 * xy
+    strength = np.sqrt(cos * cos + sin * sin) + _EPSILON
+    total = float(weight.sum(dtype=np.float64))
+    return Contours(at, weight, cos / strength, sin / strength, coarse, total)  # type: ignore[arg-type]
 
 
 def agreement(fine: Contours, coarse: Contours) -> float:
-    """Share of the fine edges of one picture that the other has, in the same direction; 0 to 1.
+    """Mass of the fine edges of one picture that the other has, in the same direction.
 
-    The mean over pixels, weighted by the fine gradient, of ``gate * (1 + c * cos(2 dtheta)) / 2``
-    with the coarse coherence ``c``.
+    The sum over pixels of ``weight * gate * ((1 + c * cos(2 dtheta)) / 2) ** 3``, where ``c``
+    is the coarse tensor's coherence and ``gate = m / (m + GATE)`` of its magnitude ``m``.
 
     Args:
         fine: Gives fine edges.
-        coarse: Gives coarse edges, of the same shape.
+        coarse: Gives the coarse tensor, of a picture of the same shape.
+
+    Returns:
+        0 to ``fine.total`` (Lab units).
     """
-    if fine.total <= 0:
-        return 1.0 if coarse.total <= 0 else 0.0
-    same = (
-        np.vdot(fine.weight, coarse.gate)
-        + np.vdot(fine.weight_cos, coarse.gate_cos)
-        + np.vdot(fine.weight_sin, coarse.gate_sin)
-    )
-    return float(same) / (2 * fine.total)
+    xx, xy, yy = (plane[fine.at] for plane in coarse.coarse)
+    energy = np.maximum(xx + yy, 0)
+    # Coherence times the unit orientation: the strength cancels, which leaves one division.
+    similarity = (fine.cos * (xx - yy) + fine.sin * (2 * xy)) / (energy + _EPSILON)
+    similarity = np.clip((1 + similarity) / 2, 0, 1)
+    magnitude = np.sqrt(energy)
+    gate = magnitude / (magnitude + np.float32(GATE))
+    # numpy's power of float32 is fifty times slower than two products.
+    mass = fine.weight * gate * similarity * similarity * similarity
+    return float(mass.sum(dtype=np.float64))
 
 
-def _tensor(planes: Sequence[Any]) -> tuple[Plane, Plane, Plane]:
+def _tensor(planes: Any) -> tuple[Plane, Plane, Plane]:
     """Products of central differences summed over channels: xx, xy, yy."""
     shape = planes[0].shape
     xx, xy, yy = (np.zeros(shape, np.float32) for _ in range(3))
+    # Two buffers for all planes: fresh memory costs more than the arithmetic.
+    across, down = np.empty(shape, np.float32), np.empty(shape, np.float32)
     for plane in planes:
-        across = np.asarray(cv2.sepFilter2D(plane, cv2.CV_32F, _CENTRAL, _KEEP), np.float32)
-        down = np.asarray(cv2.sepFilter2D(plane, cv2.CV_32F, _KEEP, _CENTRAL), np.float32)
-        xx += across * across
-        xy += across * down
-        yy += down * down
+        cv2.Sobel(plane, cv2.CV_32F, 1, 0, dst=across, ksize=1, scale=0.5)
+        cv2.Sobel(plane, cv2.CV_32F, 0, 1, dst=down, ksize=1, scale=0.5)
+        cv2.accumulateSquare(across, xx)
+        cv2.accumulateProduct(across, down, xy)
+        cv2.accumulateSquare(down, yy)
     return xx, xy, yy

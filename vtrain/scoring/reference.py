@@ -8,13 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.images import has_transparency
-from vtrain.scoring.colour import Box, composite, content_box, foreground_of, lab_of
-from vtrain.scoring.contour import Contours, agreement, contours
+from vtrain.scoring.colour import (
+    WHITE,
+    Box,
+    Colour,
+    border_colour,
+    composite,
+    content_box,
+    foreground_of,
+    lab_of,
+)
+from vtrain.scoring.contour import REACH, Contours, agreement, contours
 
-WHITE = (255, 255, 255)
-DARK = (32, 32, 32)
-_MARGIN = 10
-"""Kept around what is drawn, for the reach of the coarse tensor (px)."""
+DARK: Colour = (32, 32, 32)
+_ALLOWANCE = 0.03
+"""Share of the reference's edges that are taken for right beforehand, so that the first faint
+wrong edge does not decide where there is little to draw."""
+_INVISIBLE = 0.02
+"""Share of the edges seen on the other backdrop below which a logo is invisible on this one."""
+_UNSEEN_ALLOWANCE = 0.1
+"""Allowance there, as a share of the edges on the other backdrop: white traced as 253 on white
+is not a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +39,29 @@ class Backdrop:
         colour: The colour under it; for an opaque reference it makes no difference.
         lab: CIE Lab, shape (h, w, 3).
         contours: Its edges.
-        own: Agreement of the reference with itself, which scores are relative to.
+        own: Share of its edges on which it agrees with itself: the most that is attainable, since
+            corners and thin lines differ between the scales. Scores are relative to it.
+        allowance: Edge mass taken for right beforehand (Lab units).
     """
 
-    colour: tuple[int, int, int]
+    colour: Colour
     lab: NDArray[np.float32]
     contours: Contours
     own: float
+    allowance: float
+
+    def precision(self, edges: Contours) -> float:
+        """Share of `edges` that the reference has, in its direction; 0 to 1."""
+        return self._share(agreement(edges, self.contours), edges.total)
+
+    def recall(self, edges: Contours) -> float:
+        """Share of the reference's edges that `edges` have, in their direction; 0 to 1."""
+        return self._share(agreement(self.contours, edges), self.contours.total)
+
+    def _share(self, same: float, total: float) -> float:
+        if total + self.allowance <= 0:
+            return 1.0
+        return min(1.0, (same / self.own + self.allowance) / (total + self.allowance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +70,14 @@ class Reference:
 
     Attributes:
         rgba: The picture; shape (height, width, 4), straight alpha.
-        view: The part that is compared pixel by pixel: what is drawn, with a margin.
+        ground: Its border's colour, which counts as nothing drawn; None when it is transparent.
+        view: The part that is compared: what is drawn, with a margin.
         area: Pixels of the box round what is drawn, without margin (count).
         backdrops: One for an opaque picture; white and dark for a transparent one.
     """
 
     rgba: NDArray[np.uint8]
+    ground: Colour | None
     view: Box
     area: int
     backdrops: tuple[Backdrop, ...]
@@ -63,7 +95,7 @@ class Reference:
     @property
     def transparent(self) -> bool:
         """Whether it is judged on two backdrops."""
-        return len(self.backdrops) > 1
+        return self.ground is None
 
     @property
     def nbytes(self) -> int:
@@ -76,19 +108,50 @@ class Reference:
         """Analyse a picture.
 
         Args:
-            rgba: Straight alpha, shape (h, w, 4).
+            rgba: Straight alpha, shape (h, w, 4), at least 1x1.
+
+        Raises:
+            ValueError: It has another shape or type.
         """
-        transparent = has_transparency(rgba)
-        drawn = foreground_of(rgba, transparent=transparent)
-        view = content_box(drawn, margin=_MARGIN)
+        if rgba.dtype != np.uint8 or rgba.ndim != 3 or rgba.shape[2] != 4 or not rgba.size:
+            raise ValueError(f"a picture is (h, w, 4) of uint8, not {rgba.shape} of {rgba.dtype}")
+        ground = None if has_transparency(rgba) else border_colour(rgba)
+        drawn = foreground_of(rgba, ground)
         rows, columns = content_box(drawn, margin=0)
         area = (rows.stop - rows.start) * (columns.stop - columns.start)
-        colours = (WHITE, DARK) if transparent else (WHITE,)
-        part = rgba[view]
-        return cls(rgba, view, area, tuple(_backdrop(part, colour) for colour in colours))
+        view = content_box(drawn, margin=REACH)
+        return cls(rgba, ground, view, area, _backdrops(rgba[view], transparent=ground is None))
+
+    def covering(self, rgba: NDArray[np.uint8]) -> Reference:
+        """This reference with a view that holds all that `rgba`, of its size, draws too."""
+        drawn = foreground_of(rgba, self.ground)
+        inside = int(np.count_nonzero(drawn[self.view]))
+        if inside == int(np.count_nonzero(drawn)):
+            return self
+        rows, columns = content_box(drawn, margin=REACH)
+        view = (_union(rows, self.view[0]), _union(columns, self.view[1]))
+        backdrops = _backdrops(self.rgba[view], transparent=self.transparent)
+        return Reference(self.rgba, self.ground, view, self.area, backdrops)
 
 
-def _backdrop(rgba: NDArray[np.uint8], colour: tuple[int, int, int]) -> Backdrop:
-    lab = lab_of(composite(rgba, colour))
-    edges = contours(lab)
-    return Backdrop(colour, lab, edges, max(agreement(edges, edges), 1e-6))
+def _union(one: slice, other: slice) -> slice:
+    return slice(min(one.start, other.start), max(one.stop, other.stop))
+
+
+def _backdrops(part: NDArray[np.uint8], *, transparent: bool) -> tuple[Backdrop, ...]:
+    colours = (WHITE, DARK) if transparent else (WHITE,)
+    part = np.ascontiguousarray(part)
+    labs = [lab_of(composite(part, colour)) for colour in colours]
+    edges = [contours(lab) for lab in labs]
+    most = max(item.total for item in edges)
+    return tuple(
+        _backdrop(colour, lab, item, most)
+        for colour, lab, item in zip(colours, labs, edges, strict=True)
+    )
+
+
+def _backdrop(colour: Colour, lab: NDArray[np.float32], edges: Contours, most: float) -> Backdrop:
+    own = agreement(edges, edges) / edges.total if edges.total > 0 else 1.0
+    unseen = edges.total < _INVISIBLE * most
+    allowance = _UNSEEN_ALLOWANCE * most if unseen else _ALLOWANCE * edges.total
+    return Backdrop(colour, lab, edges, max(own, 1e-6), allowance)

@@ -11,7 +11,7 @@ from vtrain.images import over
 from vtrain.scoring.appearance import Appearance
 from vtrain.scoring.classical import ms_ssim, mse, psnr, ssim
 from vtrain.scoring.colour import CLIP, composite, difference, foreground_of, lab_of
-from vtrain.scoring.contour import agreement, contours
+from vtrain.scoring.contour import contours
 from vtrain.scoring.reference import Backdrop, Reference
 
 
@@ -66,11 +66,7 @@ def score_fully(reference: Reference, rgba: NDArray[np.uint8]) -> FullScores:
     """As `score`, with the classical metrics."""
     scores, backdrop = _worst(reference, rgba)
     ours, theirs = over(rgba, backdrop.colour), over(reference.rgba, backdrop.colour)
-    drawn = [
-        foreground_of(picture, transparent=reference.transparent)
-        for picture in (reference.rgba, rgba)
-    ]
-    mask = drawn[0] | drawn[1]
+    mask = foreground_of(reference.rgba, reference.ground) | foreground_of(rgba, reference.ground)
     error = mse(theirs, ours, mask)
     return FullScores(
         precision=scores.precision,
@@ -85,28 +81,20 @@ def score_fully(reference: Reference, rgba: NDArray[np.uint8]) -> FullScores:
 
 
 def _worst(reference: Reference, rgba: NDArray[np.uint8]) -> tuple[Scores, Backdrop]:
-    if rgba.shape != reference.rgba.shape:
-        raise ValueError(f"a picture of shape {rgba.shape} against {reference.rgba.shape}")
-    found = [(_on(backdrop, reference, rgba), backdrop) for backdrop in reference.backdrops]
+    if rgba.shape != reference.rgba.shape or rgba.dtype != np.uint8:
+        raise ValueError(
+            f"a picture of {rgba.shape} {rgba.dtype} against one of {reference.rgba.shape} uint8"
+        )
+    reference = reference.covering(rgba)
+    part = np.ascontiguousarray(rgba[reference.view])
+    found = [(_on(backdrop, part, reference.area), backdrop) for backdrop in reference.backdrops]
     return min(found, key=lambda pair: pair[0].appearance)
 
 
-def _on(backdrop: Backdrop, reference: Reference, rgba: NDArray[np.uint8]) -> Scores:
-    part = rgba[reference.view]
+def _on(backdrop: Backdrop, part: NDArray[np.uint8], area: int) -> Scores:
     lab = lab_of(composite(part, backdrop.colour))
     edges = contours(lab)
-    precision = min(1.0, agreement(edges, backdrop.contours) / backdrop.own)
-    recall = min(1.0, agreement(backdrop.contours, edges) / backdrop.own)
+    precision, recall = backdrop.precision(edges), backdrop.recall(edges)
     wrong = float(difference(lab, backdrop.lab).sum(dtype=np.float64))
-    wrong += _outside(reference, rgba, part)
-    error = min(CLIP, wrong / reference.area)
-    value = Appearance.load().value(precision, recall, error)
-    return Scores(precision, recall, error, value)
-
-
-def _outside(reference: Reference, rgba: NDArray[np.uint8], part: NDArray[np.uint8]) -> float:
-    """Colour error of paint outside the reference's view, where nothing should be (dE * px)."""
-    if not reference.transparent or part.shape == rgba.shape:
-        return 0.0
-    paint = int(np.count_nonzero(rgba[..., 3])) - int(np.count_nonzero(part[..., 3]))
-    return CLIP * paint
+    error = min(CLIP, wrong / area)
+    return Scores(precision, recall, error, Appearance.load().value(precision, recall, error))

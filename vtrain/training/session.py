@@ -22,10 +22,10 @@ from vtrain.training.curriculum import Curriculum, StageResult
 from vtrain.training.events import TrainingCallback, TrainingEvent
 from vtrain.training.lineage import Origin
 from vtrain.training.metrics import Clock, update_record
-from vtrain.training.model import Update, make_model, policy_weights, start, updates
+from vtrain.training.model import Update, make_model, start, updates
 from vtrain.training.problem import Problem, measure_defaults
-from vtrain.training.state import capture, restore
-from vtrain.training.stop import StopRequest
+from vtrain.training.state import ExactState, capture, restore
+from vtrain.training.stop import Interrupted, StopRequest
 from vtrain.training.tensorboard import tensorboard_writers
 from vtrain.training.vec_env import TraceVecEnv
 from vtrain.training.warm_start import fit_table
@@ -42,7 +42,7 @@ class TrainingResult:
         best_utility: Best utility of a validation check over the baseline; None without a check.
         best_step: Traces behind the best checkpoint; None without a check.
         seconds: Time this call took (s).
-        stopped: Why it ended: ``done``, ``time-limit``, ``SIGTERM`` or ``SIGINT``.
+        stopped: Why it ended: ``done``, ``time-limit``, ``cancelled``, ``SIGTERM`` or ``SIGINT``.
     """
 
     updates: int
@@ -88,6 +88,7 @@ class Session:
             engine,
             count=config.ppo.n_envs,
             categories=self._curriculum.categories,
+            before_step=lambda: stop.interrupt(by_time=False),
         )
         self._model: PPO = make_model(
             self._env,
@@ -99,27 +100,54 @@ class Session:
         self._update = 0
         self._best: tuple[float, int] | None = None
         self._defaults: dict[str, Measurement] = {}
-        self._checked_at = -1
+        self._saved_at = self._checked_at = -1
+        self._boundary: ExactState | None = None
 
     def run(self) -> TrainingResult:
         """Prepare, then update by update until the end."""
-        message = "Measuring VTracer's default"
-        self._tell(TrainingEvent("phase", message))
+        try:
+            self._prepare()
+            self._learn()
+        except Interrupted:
+            if self._boundary is None:
+                return self._result()
+        return self._end()
+
+    def _prepare(self) -> None:
+        """Measure what learning starts from, and put the policy there."""
+        self._tell(TrainingEvent("phase", "Measuring VTracer's default"))
         self._defaults = measure_defaults(
-            self._engine, self._problem, progress(self._tell, message)
+            self._engine, self._problem, self._progress("Measuring VTracer's default")
         )
         table = self._table()
         start(self._model, self._config.ppo.total_traces)
         self._begin(table)
-        total = self._config.ppo.total_traces
+
+    def _learn(self) -> None:
+        """Update by update. A signal breaks a rollout off: the state before it is what is saved."""
         self._tell(TrainingEvent("phase", "Learning"))
         self._clock.start()
+        total = self._config.ppo.total_traces
+        learning = updates(self._model, self._env, total=total)
         with JsonlWriter(self._run.metrics) as metrics:
-            for update in updates(self._model, self._env, total=total):
+            self._boundary = self._capture()
+            for update in learning:
                 self._after(update, metrics)
+                self._boundary = self._capture()
                 if self._stop.wanted:
                     break
-        return self._end()
+
+    def _capture(self) -> ExactState:
+        return capture(self._model, self._env, self._curriculum, update=self._update)
+
+    def _progress(self, message: str) -> Callable[[int, int], None]:
+        tell = progress(self._tell, message)
+
+        def report(done: int, total: int) -> None:
+            tell(done, total)
+            self._stop.interrupt(by_time=True)
+
+        return report
 
     def _table(self) -> MeasuredTable:
         """The table of measured settings: the one that is there, or a new one."""
@@ -138,7 +166,7 @@ class Session:
             scoring=self._config.scoring,
             config=self._config.ppo.warm_start,
             seed=self._config.seed,
-            on_progress=progress(self._tell, message),
+            on_progress=self._progress(message),
         )
         table.save(path)
         return table
@@ -167,7 +195,8 @@ class Session:
                 seed=self._config.seed,
             )
             self._event("warm-start", **asdict(warm))
-        self._save(self._check())
+        state = self._capture()
+        self._save(state, self._check(state))
 
     def _after(self, update: Update, metrics: JsonlWriter) -> None:
         """Record an update; check, save and promote when due."""
@@ -178,7 +207,7 @@ class Session:
         ended = self._curriculum.after_update(gains)
         check = None
         if self._update % self._config.validation.every_updates == 0:
-            check = self._check()
+            check = self._check(self._capture())
         record = update_record(
             update,
             number=self._update,
@@ -196,7 +225,7 @@ class Session:
         if ended:
             self._stage_ended(ended)
         if check or self._update % self._config.checkpoints.every_updates == 0:
-            self._save(check)
+            self._save(self._capture(), check)
         total = self._config.ppo.total_traces
         self._tell(
             TrainingEvent("update", "Learning", self._model.num_timesteps, total, data=record)
@@ -213,18 +242,17 @@ class Session:
             )
         )
 
-    def _check(self) -> Check:
-        arrays = self._policy_arrays()
+    def _check(self, state: ExactState) -> Check:
+        arrays = self._policy_arrays(state)
         network = PolicyNetwork.from_arrays(arrays, name="the policy in training")
         check = check_policy(network, self._problem, self._engine, self._config.scoring)
         self._checked_at = self._update
         self._tell(TrainingEvent("check", "Checked", data=check.as_dict()))
         return check
 
-    def _save(self, check: Check | None) -> None:
-        """Write a checkpoint, point at it, and prune."""
-        step = self._model.num_timesteps
-        state = capture(self._model, self._env, self._curriculum, update=self._update)
+    def _save(self, state: ExactState, check: Check | None) -> None:
+        """Write a checkpoint of a state, point at it, and prune."""
+        step = int(state.document["traces"])
         better = check is not None and (self._best is None or check.utility > self._best[0])
         if check is not None and better:
             self._best = (check.utility, step)
@@ -232,7 +260,7 @@ class Session:
         checkpoint = self._store.save(
             step,
             tensors={
-                "policy": self._policy_arrays(),
+                "policy": self._policy_arrays(state),
                 "optimizer": state.optimizer,
                 "generators": state.generators,
             },
@@ -248,6 +276,7 @@ class Session:
                 "stage": self._curriculum.stage.name,
             },
         )
+        self._saved_at = self._update
         if better:
             self._store.mark_best(checkpoint)
         kept = self._config.checkpoints
@@ -255,23 +284,32 @@ class Session:
         self._event("checkpoint", name=checkpoint.name, best=better, update=self._update)
         self._tell(TrainingEvent("checkpoint", f"Saved {checkpoint.name}"))
 
-    def _policy_arrays(self) -> dict[str, Any]:
+    def _policy_arrays(self, state: ExactState) -> dict[str, Any]:
         return policy_arrays(
-            policy_weights(self._model),
+            state.weights,
             self._problem.rules.normaliser,
             input_size=self._config.data.input_size,
         )
 
     def _end(self) -> TrainingResult:
+        """Save what is not saved yet."""
+        if self._boundary is not None and self._checked_at != self._update:
+            # Whoever stops us is waiting: no check then.
+            check = None if self._stop.urgent else self._check(self._boundary)
+            if check or self._saved_at != self._update:
+                self._save(self._boundary, check)
+        return self._result()
+
+    def _result(self) -> TrainingResult:
         number = self._stop.signal
         limit = "time-limit" if self._stop.out_of_time else "done"
+        if self._stop.cancelled():
+            limit = "cancelled"
         reason = number.name if number is not None else limit
-        if self._checked_at != self._update:
-            # Whoever stops us with a signal is waiting: no check then.
-            self._save(self._check() if number is None else None)
+        traces = self._boundary.document["traces"] if self._boundary else 0
         result = TrainingResult(
             updates=self._update,
-            traces=self._model.num_timesteps,
+            traces=int(traces),
             best_utility=self._best[0] if self._best else None,
             best_step=self._best[1] if self._best else None,
             seconds=time.monotonic() - self._clock.began,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+
+
+class Interrupted(Exception):
+    """Work was broken off on request, between two measurements."""
 
 
 class StopRequest:
@@ -16,9 +20,11 @@ class StopRequest:
 
     Args:
         time_limit: Time from now (s); 0 for none.
+        cancelled: Asked whether the caller has had enough.
     """
 
-    def __init__(self, time_limit: float) -> None:
+    def __init__(self, time_limit: float, cancelled: Callable[[], bool] = lambda: False) -> None:
+        self.cancelled = cancelled
         self._end = time.monotonic() + time_limit if time_limit else None
         self.signal: signal.Signals | None = None
 
@@ -30,7 +36,21 @@ class StopRequest:
     @property
     def wanted(self) -> bool:
         """Whether to stop at the next opportunity."""
-        return self.signal is not None or self.out_of_time
+        return self.signal is not None or self.cancelled() or self.out_of_time
+
+    @property
+    def urgent(self) -> bool:
+        """Whether someone waits for the end."""
+        return self.signal is not None or self.cancelled()
+
+    def interrupt(self, *, by_time: bool) -> None:
+        """Break off when a signal or a cancellation came or, if asked for, when time is out.
+
+        Raises:
+            Interrupted: It is time to stop.
+        """
+        if self.signal is not None or self.cancelled() or (by_time and self.out_of_time):
+            raise Interrupted
 
     def notice(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal: the first asks, a second one ends the process at once."""
@@ -41,14 +61,17 @@ class StopRequest:
 
 
 @contextmanager
-def stop_requests(time_limit: float, *, signals: bool) -> Iterator[StopRequest]:
+def stop_requests(
+    time_limit: float, *, signals: bool, cancelled: Callable[[], bool]
+) -> Iterator[StopRequest]:
     """A stop request that SIGTERM and Ctrl-C set while the block runs.
 
     Args:
         time_limit: Time until the request sets itself (s); 0 for never.
         signals: Whether signals are handled; only possible in the main thread.
+        cancelled: Asked whether the caller has had enough.
     """
-    request = StopRequest(time_limit)
+    request = StopRequest(time_limit, cancelled)
     if not signals:
         yield request
         return

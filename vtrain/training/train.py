@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -18,7 +20,7 @@ from vtrain.training.problem import load_problem
 from vtrain.training.session import Session, TrainingResult, progress
 from vtrain.training.stop import EXIT_CODES, StopRequest, stop_requests
 
-__all__ = ["TrainingResult", "train"]
+__all__ = ["TrainingResult", "train", "train_async"]
 
 
 def train(
@@ -30,6 +32,7 @@ def train(
     time_limit: float | None = None,
     on_event: TrainingCallback | None = None,
     handle_signals: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
     """Train a policy on the prepared data of a run directory.
 
@@ -41,6 +44,7 @@ def train(
         time_limit: Time for this call (s); None for `ppo.time_limit`.
         on_event: Called with progress.
         handle_signals: Stop after saving on SIGTERM and Ctrl-C; main thread only.
+        cancelled: Asked between two pieces of work; once it says yes, training saves and ends.
 
     Raises:
         RunLocked: Another process trains in this run directory.
@@ -50,13 +54,60 @@ def train(
     """
     limit = config.ppo.time_limit if time_limit is None else time_limit
     torch.set_num_threads(config.resources.torch_threads)
-    with run.lock("train"), stop_requests(limit, signals=handle_signals) as stop:
+    with (
+        run.lock("train"),
+        stop_requests(limit, signals=handle_signals, cancelled=cancelled) as stop,
+    ):
         origin = find_origin(run, resume=resume, fork=fork)
         with _session(config, run, origin, stop, on_event or _ignore) as session:
             result = session.run()
     if stop.signal is not None:
         raise _stopped(stop, run)
     return result
+
+
+async def train_async(
+    config: Config,
+    run: RunDirectory,
+    *,
+    resume: bool = False,
+    fork: str | None = None,
+    time_limit: float | None = None,
+    on_event: TrainingCallback | None = None,
+) -> TrainingResult:
+    """As `train`, in a thread of its own: the event loop goes on while it runs.
+
+    Events arrive in the loop's thread, in order. Cancelling the task ends training after the step
+    in hand, with everything saved.
+
+    Raises:
+        CancelledError: The task was cancelled; training has been saved.
+    """
+    loop = asyncio.get_running_loop()
+    cancelled = threading.Event()
+
+    def pass_on(event: TrainingEvent) -> None:
+        if on_event is not None:
+            loop.call_soon_threadsafe(on_event, event)
+
+    def work() -> TrainingResult:
+        return train(
+            config,
+            run,
+            resume=resume,
+            fork=fork,
+            time_limit=time_limit,
+            on_event=pass_on,
+            cancelled=cancelled.is_set,
+        )
+
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancelled.set()
+        await running
+        raise
 
 
 def _ignore(_event: TrainingEvent) -> None:

@@ -161,7 +161,7 @@ def parameters(judgement: Judgement) -> Figure:
         axes.tick_params(labelsize=8)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
-        unit = "" if row.unit == "choice" else f" ({row.unit})"
+        unit = "" if row.unit in ("choice", row.name) else f" ({row.unit})"
         axes.set_title(f"{row.name}{unit}", fontsize=9)
     for axes in panels[len(PARAMETERS) :]:
         axes.set_axis_off()

@@ -203,7 +203,9 @@ def _expanded_tail(tail: float, n: int) -> float:
 
 def _bca_quantile(level: float, replicates: Vector, estimate: float, acceleration: float) -> float:
     """Which quantile of the replicates is the interval's end at a nominal level."""
-    below = float((replicates < estimate).mean() + 0.5 * (replicates == estimate).mean())
+    # Equal means differ by rounding; they count one half on either side.
+    signs = np.where(np.abs(replicates - estimate) <= 1e-9 * np.ptp(replicates), 0.0, 1.0)
+    below = float(0.5 - 0.5 * (signs * np.sign(replicates - estimate)).mean())
     edge = 0.5 / len(replicates)
     bias = _NORMAL.inv_cdf(min(1 - edge, max(edge, below)))
     z = bias + _NORMAL.inv_cdf(min(1 - 1e-9, max(1e-9, level)))

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.validation.judging import Bench as Numbers
+from tests.validation.judging import Fixed, entry, measurement
+from vtrain.config.schema import ScoringConfig
+from vtrain.errors import DataError
+from vtrain.rundir import RunDirectory, read_jsonl
+from vtrain.tracing.parameters import PRESETS, encode_settings
+from vtrain.validation.gallery import Exhibit, Picture, pick
+from vtrain.validation.html import element, image, page
+from vtrain.validation.judge import Judgement, judge
+from vtrain.validation.page import PLOT_TEXTS, html_report
+from vtrain.validation.plots import all_plots, front, png
+from vtrain.validation.report import headline, text_report
+from vtrain.validation.results import (
+    ROWS,
+    Record,
+    new_folder,
+    newest_folder,
+    read_record,
+    write_results,
+)
+from vtrain.validation.summary import summarise
+
+
+def record_of(judgement: Judgement, **changes: object) -> Record:
+    fields = {
+        "created": "2026-01-31T12:00:00+00:00",
+        "checkpoint": "step-000000512",
+        "step": 512,
+        "split": "test",
+        "images": 12,
+        "traces": 1,
+        "choosers": judgement.choosers,
+        "tastes": judgement.tastes,
+        "confidence": 0.95,
+        "resamples": 200,
+        "notes": ("A note.",),
+        "summary": summarise(judgement, resamples=200),
+    }
+    return Record(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_results_come_back_as_they_were_written(judgement: Judgement, tmp_path: Path) -> None:
+    record = record_of(judgement)
+
+    write_results(tmp_path, record, judgement)
+
+    assert read_record(tmp_path) == record
+    rows = read_jsonl(tmp_path / ROWS)
+    assert len(rows) == len(judgement.rows)
+    assert rows[0]["measurement"]["bytes"] == judgement.rows[0].measurement.bytes
+
+
+def test_an_unbounded_interval_survives_json(tmp_path: Path) -> None:
+    one = judge(
+        [Fixed("policy", encode_settings(PRESETS["poster"]))],
+        [entry(1)],
+        engine=Numbers(lambda _: measurement()),
+        tastes={"fidelity": 0.05},
+        traces=1,
+        scoring=ScoringConfig(),
+    )
+
+    write_results(tmp_path, record_of(one), one)
+
+    assert read_record(tmp_path).summary.of("fidelity").gain.high == math.inf
+    assert "[?, ?]" in text_report(read_record(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"schema": 1}', '{"schema": 99}', "[]"])
+def test_damaged_results_are_a_data_error(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "results.json").write_text(damage, encoding="utf-8")
+
+    with pytest.raises(DataError):
+        read_record(tmp_path)
+
+
+def test_judgements_of_one_second_get_different_folders(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+
+    folders = [new_folder(run, 512) for _ in range(3)]
+
+    assert len(set(folders)) == 3
+    assert newest_folder(run) is None
+
+
+def test_the_newest_folder_is_the_newest_finished_one(judgement: Judgement, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    for name in ("20260101-000000-step-000000001", "20260102-000000-step-000000001"):
+        (run.validation / name).mkdir(parents=True)
+        write_results(run.validation / name, record_of(judgement), judgement)
+    (run.validation / "20260103-000000-step-000000001").mkdir()
+
+    found = newest_folder(run)
+
+    assert found is not None
+    assert found.name.startswith("20260102")
+
+
+def test_the_headline_gives_share_gain_and_verdict_with_intervals(judgement: Judgement) -> None:
+    text = "\n".join(headline(record_of(judgement)))
+
+    assert "100% (76% to 100%) of 12 logos" in text
+    assert re.search(r"gaining \+2\.00 \[\+1\.\d\d, \+2\.\d\d\]", text)
+    assert "better than that of default" in text
+
+
+def test_the_text_report_holds_every_figure_and_note(judgement: Judgement) -> None:
+    text = text_report(record_of(judgement))
+
+    for expected in ("Note: A note.", "At compact (lambda 1)", "simple", "text", "0.50x", "SSIM"):
+        assert expected in text
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text as a browser would see them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(document: str) -> Reader:
+    reader = Reader()
+    reader.feed(document)
+    reader.close()
+    return reader
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
+
+
+@given(texts, texts)
+def test_text_never_becomes_markup(text: str, value: str) -> None:
+    reader = Reader()
+    found: dict[str, str | None] = {}
+
+    def starts(tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        reader.tags.append(tag)
+        found.update(attrs)
+
+    reader.handle_starttag = starts  # type: ignore[method-assign]
+    reader.feed(element("b", text, title=value).text)
+    reader.close()
+
+    assert reader.tags == ["b"]
+    assert reader.text == text
+    assert found == {"title": value}
+
+
+def test_a_page_loads_and_runs_nothing(judgement: Judgement) -> None:
+    record = record_of(judgement, notes=("<script>alert(1)</script>",))
+    evil = "<img src=x onerror=alert(1)>"
+    picture = Picture(b"<svg/>", "image/svg+xml", evil, evil)
+    gallery = {"At random": [Exhibit(evil, "simple", dark=True, pictures=(picture,))]}
+    plots = dict.fromkeys(PLOT_TEXTS, b"png")
+
+    reader = read(html_report(record, plots, gallery, "name: </pre><script>"))
+
+    assert "script" not in reader.tags
+    assert reader.tags.count("img") == len(plots) + 1
+    assert all(link.startswith("data:image/") for link in reader.links)
+    assert evil in reader.text
+    assert "<script>alert(1)</script>" in reader.text
+
+
+def test_an_image_in_a_page_is_the_file_itself() -> None:
+    (link,) = read(page("x", image(b"\x00\xff", "image/png", "alt"))).links
+
+    assert base64.b64decode(link.partition("base64,")[2]) == b"\x00\xff"
+
+
+def test_plots_show_something(judgement: Judgement) -> None:
+    for figure in all_plots(judgement, summarise(judgement, resamples=200)).values():
+        pixels = np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
+
+
+def test_a_plot_repeats_to_the_byte(judgement: Judgement) -> None:
+    summary = summarise(judgement, resamples=200)
+
+    assert png(front(judgement, summary)) == png(front(judgement, summary))
+
+
+def test_the_gallery_shows_each_logo_once(judgement: Judgement) -> None:
+    picked = pick(judgement, "fidelity", each=4)
+
+    images = [name for names in picked.values() for name in names]
+    gains = {row.image: row.gain for row in judgement.select(chooser="policy", taste="fidelity")}
+    assert len(images) == len(set(images)) == 12
+    assert min(gains[name] for name in picked["Best gain"]) >= max(
+        gains[name] for name in picked["Worst gain"]
+    )
+
+
+def test_the_gallery_copes_with_a_single_logo() -> None:
+    one = judge(
+        [Fixed("policy", encode_settings(PRESETS["poster"]))],
+        [entry(1)],
+        engine=Numbers(lambda _: measurement()),
+        tastes={"fidelity": 0.05},
+        traces=1,
+        scoring=ScoringConfig(),
+    )
+
+    picked = pick(one, "fidelity")
+
+    assert sum(len(names) for names in picked.values()) == 1
+    assert json.dumps(picked)

@@ -1,0 +1,147 @@
+"""Judging a real policy (of random weights) on real traces, from Python and from the shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vtrain.config.schema import Config
+from vtrain.data.catalog import Catalog
+from vtrain.errors import CheckpointError, DataError, UsageError
+from vtrain.rundir import RunDirectory
+from vtrain.validation.page import PLOT_TEXTS
+from vtrain.validation.results import read_record
+from vtrain.validation.validate import ValidationResult, validate
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def vtrain(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vtrain.cli.main", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def result(run: RunDirectory, config: Config) -> ValidationResult:
+    return validate(run, config, traces=2)
+
+
+def test_validation_writes_results_plots_and_a_page(
+    run: RunDirectory, result: ValidationResult
+) -> None:
+    test = Catalog.load(run.catalog).split("test")
+
+    assert result.record.images == len(test) > 0
+    assert result.record.step == 512
+    assert len(result.judgement.rows) == len(test) * 3 * 2
+    assert read_record(result.folder) == result.record
+    assert result.page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    plots = {path.stem for path in (result.folder / "plots").iterdir()}
+    assert plots == set(PLOT_TEXTS)
+    assert all(row.traces == 2 for row in result.judgement.rows if row.chooser == "policy")
+
+
+def test_a_configured_baseline_without_its_table_is_left_out_with_a_note(
+    result: ValidationResult, config: Config
+) -> None:
+    assert config.validation.against == ("default", "best-fixed")
+    assert result.record.choosers == ("policy", "default")
+    assert "best-fixed was not judged" in result.record.notes[0]
+
+
+def test_validation_repeats_itself(
+    run: RunDirectory, config: Config, result: ValidationResult
+) -> None:
+    again = validate(run, config, against=["default"], traces=2)
+
+    assert again.judgement == result.judgement
+    assert again.record.summary == result.record.summary
+    assert again.folder != result.folder
+
+
+def test_a_baseline_asked_for_without_its_table_is_an_error(
+    run: RunDirectory, config: Config
+) -> None:
+    with pytest.raises(UsageError, match="Train first"):
+        validate(run, config, against=["best-fixed"])
+
+
+def test_no_traces_is_an_error(run: RunDirectory, config: Config) -> None:
+    with pytest.raises(UsageError, match="at least 1 trace"):
+        validate(run, config, traces=0)
+
+
+def test_an_unknown_step_is_a_checkpoint_error(run: RunDirectory, config: Config) -> None:
+    with pytest.raises(CheckpointError):
+        validate(run, config, checkpoint="77")
+
+
+def test_an_empty_split_is_a_data_error(tmp_path: Path, config: Config) -> None:
+    empty = RunDirectory.create(tmp_path / "run", name="empty")
+    Catalog.of([]).save(empty.catalog)
+
+    with pytest.raises(DataError, match="test split"):
+        validate(empty, config, against=["default"])
+
+
+def test_the_command_prints_json_alone_and_exits_3_below_a_threshold(run: RunDirectory) -> None:
+    done = vtrain(
+        "validate", "--run", run.root, "--against", "default", "--json",
+        "--fail-under", "gain=99", "--fail-under", "failures=1000",
+    )  # fmt: skip
+
+    found = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert [item["met"] for item in found["thresholds"]] == [False, True]
+    assert "gain is" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (Path(found["folder"]) / "results.json").is_file()
+    assert found["summary"]["figures"][0]["chooser"] == "policy"
+
+
+def test_the_command_tells_people_on_standard_error(run: RunDirectory) -> None:
+    done = vtrain("validate", "--run", run.root, "--against", "default", "--split", "validation")
+
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert "looks better than VTracer's default" in done.stderr
+    assert "report.html" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--traces", "0"], 2, "traces"),
+        (["--against", "nonsense"], 2, "Known:"),
+        (["--against", ","], 2, "no baseline"),
+        (["--fail-under", "beauty=1"], 2, "Known:"),
+        (["--split", "train"], 2, "split"),
+        (["--checkpoint", "nonsense"], 6, "nonsense"),
+    ],
+)
+def test_a_users_mistake_is_told_in_words(
+    run: RunDirectory, arguments: list[str], code: int, said: str
+) -> None:
+    done = vtrain("validate", "--run", run.root, *arguments)
+
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_no_run_is_a_usage_error(tmp_path: Path) -> None:
+    done = vtrain("validate", "--run", tmp_path)
+
+    assert done.returncode == 2
+    assert "not a run directory" in done.stderr
