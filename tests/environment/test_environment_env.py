@@ -12,8 +12,8 @@ from vtrain.environment.registration import make_trace_env
 from vtrain.tracing.parameters import PRESETS, encode_settings
 
 
-def test_it_is_made_by_name_without_importing_vtrain_first() -> None:
-    env = gymnasium.make(ENV_ID)
+def test_it_is_made_by_name() -> None:
+    env = gymnasium.make(f"vtrain.environment.registration:{ENV_ID}")
 
     observation, info = env.reset(seed=3)
 

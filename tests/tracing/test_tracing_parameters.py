@@ -53,6 +53,13 @@ def test_vtracers_own_presets_have_its_values() -> None:
     assert PRESETS["poster"].color_precision == 8
 
 
+def test_what_is_handed_over_as_it_is_is_not_snapped() -> None:
+    plain = canonical(encode_settings(Settings()))
+
+    assert plain == canonical(encode_settings(Settings(colours=16, edge_snap=True)))
+    assert plain != canonical(encode_settings(Settings(alpha="cut", colours=16)))
+
+
 def test_an_unknown_preset_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"'fancy'.*Known: default"):
         preset("fancy")
@@ -63,7 +70,7 @@ def test_a_value_that_is_no_level_is_refused() -> None:
         encode_settings(Settings(filter_speckle=5))
 
 
-@pytest.mark.parametrize("action", [(0,) * 12, (0,) * 14, (-1, *(0,) * 12), (2, *(0,) * 12)])
+@pytest.mark.parametrize("action", [(0,) * 12, (0,) * 14, (-1, *(0,) * 12), (3, *(0,) * 12)])
 def test_an_action_out_of_range_is_refused(action: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"entries|level"):
         decode_action(action)

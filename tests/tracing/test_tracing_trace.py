@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_the_document_has_a_view_box_and_the_size_of_the_source(ring: NDArray[np
 @pytest.mark.parametrize("hierarchical", ["stacked", "cutout"])
 @pytest.mark.parametrize("upscale", [1, 2, 3])
 def test_a_hole_stays_a_hole_on_any_page(
-    ring: NDArray[np.uint8], hierarchical: str, upscale: int
+    ring: NDArray[np.uint8], hierarchical: Literal["stacked", "cutout"], upscale: int
 ) -> None:
     chosen = replace(RECIPE, hierarchical=hierarchical, upscale=upscale)
 
@@ -141,7 +142,9 @@ def test_every_action_traces_every_image_or_fails_with_a_type(
 
 
 @pytest.mark.parametrize("mode", ["spline", "polygon"])
-def test_two_independent_renderers_agree(ring: NDArray[np.uint8], mode: str) -> None:
+def test_two_independent_renderers_agree(
+    ring: NDArray[np.uint8], mode: Literal["spline", "polygon"]
+) -> None:
     svg = trace(ring, replace(RECIPE, mode=mode)).svg
 
     one = over(render(svg, 128, 128), (255, 255, 255)).astype(np.int16)

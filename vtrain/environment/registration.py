@@ -1,6 +1,8 @@
-"""``gymnasium.make("vtrain/Trace-v0")``: the environment by name.
+"""The environment by name.
 
-The distribution announces it to gymnasium as a plugin, so nothing of vtrain need be imported first.
+    gymnasium.make("vtrain.environment.registration:vtrain/Trace-v0")
+
+imports this module and makes it; once it is imported, plain ``vtrain/Trace-v0`` will do.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from vtrain.data.catalog import Catalog
 from vtrain.data.samples import sample_svg
 from vtrain.data.store import ImageStore
 from vtrain.environment.engine import Engine, LocalBackend
-from vtrain.environment.env import TraceEnv
+from vtrain.environment.env import ENV_ID, TraceEnv
 from vtrain.environment.episode import Rules
 from vtrain.environment.features import features
 from vtrain.environment.measurement import Bench, ImageSource
@@ -30,13 +32,10 @@ from vtrain.images import reduce, render_svg
 from vtrain.rundir import RunDirectory
 from vtrain.tracing.cache import MeasurementCache
 
+gymnasium.register(ENV_ID, entry_point=f"{__name__}:make_trace_env")
+
 _SAMPLES = 8
 _SAMPLE_SIDE = 64
-
-
-def register() -> None:
-    """Register the environment; gymnasium calls this when it looks for plugins."""
-    gymnasium.register("Trace-v0", entry_point="vtrain.environment.registration:make_trace_env")
 
 
 def make_trace_env(

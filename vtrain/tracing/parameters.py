@@ -28,7 +28,8 @@ class Settings:
 
     Attributes:
         alpha: ``as-is`` hands partial alpha to the tracer; ``cut`` makes every pixel opaque or
-            clear at one half and keys the clear ones out.
+            clear at one half and keys the clear ones out; ``flatten`` does so too, but keeps flat
+            areas that are fainter, with the colour they have on white.
         upscale: Enlargement before the trace (times).
         colours: Colours the image is snapped to; 0 leaves colours alone (count).
         edge_snap: Whether edge pixels may only take a colour found flat close by, which keeps
@@ -44,7 +45,7 @@ class Settings:
         path_precision: Decimals of a coordinate (digits).
     """
 
-    alpha: Literal["as-is", "cut"] = "as-is"
+    alpha: Literal["as-is", "cut", "flatten"] = "as-is"
     upscale: int = 1
     colours: int = 0
     edge_snap: bool = False
@@ -67,23 +68,25 @@ class Parameter:
         name: Field of `Settings`.
         levels: Values in the order of their index.
         unit: Unit of the values.
-        needs: Field and the value that it must have (or, for ``colours``, must not be 0) for this
-            row to matter; None when it always does.
+        needs: Field and the values that it must have one of for this row to matter; None when it
+            always does.
     """
 
     name: str
     levels: tuple[Any, ...]
     unit: str
-    needs: tuple[str, object] | None = None
+    needs: tuple[str, tuple[object, ...]] | None = None
 
 
-_SPLINE = ("mode", "spline")
+_SPLINE = ("mode", ("spline",))
+_PREPARED = ("alpha", ("cut", "flatten"))
+_SNAPPED = ("colours", (4, 8, 16, 32, 64))
 
 PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("alpha", ("as-is", "cut"), "choice"),
+    Parameter("alpha", ("as-is", "cut", "flatten"), "choice"),
     Parameter("upscale", (1, 2, 3), "times"),
-    Parameter("colours", (0, 4, 8, 16, 32, 64), "colours"),
-    Parameter("edge_snap", (False, True), "choice", needs=("colours", True)),
+    Parameter("colours", (0, 4, 8, 16, 32, 64), "colours", needs=_PREPARED),
+    Parameter("edge_snap", (False, True), "choice", needs=_SNAPPED),
     Parameter("mode", ("spline", "polygon"), "choice"),
     Parameter("hierarchical", ("stacked", "cutout"), "choice"),
     Parameter("filter_speckle", (0, 1, 2, 3, 4, 6, 8, 10, 12), "px"),
@@ -99,7 +102,7 @@ ACTION_LEVELS: tuple[int, ...] = tuple(len(row.levels) for row in PARAMETERS)
 """Number of levels of each row: the ``nvec`` of the action space."""
 
 TABLE_DIGEST: str = hashlib.sha256(
-    json.dumps([(row.name, row.levels) for row in PARAMETERS]).encode()
+    json.dumps([(row.name, row.levels, row.needs) for row in PARAMETERS]).encode()
 ).hexdigest()[:16]
 """Identity of the table; a policy only fits the table it was trained on."""
 
@@ -165,18 +168,13 @@ def canonical(action: Sequence[int]) -> Action:
     """
     settings = decode_action(action)
     default = encode_settings(Settings())
-    return tuple(
-        int(index) if _matters(row, settings) else default[position]
-        for position, (row, index) in enumerate(zip(PARAMETERS, action, strict=True))
-    )
-
-
-def _matters(row: Parameter, settings: Settings) -> bool:
-    if row.needs is None:
-        return True
-    field, value = row.needs
-    present = getattr(settings, field)
-    return bool(present) if isinstance(value, bool) else present == value
+    levels = [int(index) for index in action]
+    # In the order of the table: a row that turns out inert can make a later one inert.
+    for position, row in enumerate(PARAMETERS):
+        if row.needs is not None and getattr(settings, row.needs[0]) not in row.needs[1]:
+            levels[position] = default[position]
+            settings = decode_action(levels)
+    return tuple(levels)
 
 
 def preset(name: str) -> Settings:

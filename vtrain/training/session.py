@@ -29,7 +29,7 @@ from vtrain.training.stop import Interrupted, StopRequest
 from vtrain.training.tensorboard import tensorboard_writers
 from vtrain.training.vec_env import TraceVecEnv
 from vtrain.training.warm_start import fit_table
-from vtrain.validation.table import MeasuredTable, measure_table
+from vtrain.validation.table import MeasuredTable, measure_table, table_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +153,15 @@ class Session:
         """The table of measured settings: the one that is there, or a new one."""
         path = self._run.data_cache / "table.json"
         ids = [entry.id for entry in self._problem.train]
+        identity = table_identity(
+            self._config.environment.tastes,
+            scoring=self._config.scoring,
+            config=self._config.ppo.warm_start,
+            seed=self._config.seed,
+        )
         if path.is_file():
             table = MeasuredTable.load(path)
-            if set(table.images) <= set(ids):
+            if table.identity == identity and set(table.images) <= set(ids):
                 return table
         message = "Measuring settings"
         self._tell(TrainingEvent("phase", message))

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import torch
 
+from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
 from vtrain.environment.engine import open_engine
-from vtrain.errors import Stopped
+from vtrain.errors import Stopped, UsageError
 from vtrain.rundir import RunDirectory, write_identity, write_text
 from vtrain.training.events import TrainingCallback, TrainingEvent
 from vtrain.training.lineage import Origin, find_origin
@@ -49,9 +50,15 @@ def train(
     Raises:
         RunLocked: Another process trains in this run directory.
         DataError: The data is not prepared.
+        UsageError: The run has checkpoints, and they are not to be gone on from.
         CheckpointError: Nothing to resume or fork from.
         Stopped: A signal ended the training; everything is saved.
     """
+    if not resume and CheckpointStore(run.checkpoints).checkpoints():
+        raise UsageError(
+            f"{run.root} has checkpoints already.",
+            hint="Go on with --resume, or train in another --run directory.",
+        )
     limit = config.ppo.time_limit if time_limit is None else time_limit
     torch.set_num_threads(config.resources.torch_threads)
     with (

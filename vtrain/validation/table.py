@@ -8,6 +8,7 @@ images grow (Jamieson and Talwalkar 2016, with mutation).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from vtrain.config.schema import ScoringConfig, WarmStartConfig
 from vtrain.environment.engine import Engine, Progress
 from vtrain.environment.measurement import Request
+from vtrain.environment.versions import measurement_version
 from vtrain.errors import DataError
 from vtrain.rundir import read_json, write_json
 from vtrain.scoring.utility import cost
@@ -47,12 +49,14 @@ class MeasuredTable:
         images: Image ids.
         appearance: Shape (images, actions).
         cost: Cost of size, before lambda; shape (images, actions).
+        identity: What it was measured for: see `table_identity`.
     """
 
     actions: tuple[Action, ...]
     images: tuple[str, ...]
     appearance: NDArray[np.float64]
     cost: NDArray[np.float64]
+    identity: str
 
     def utility(self, taste: float) -> NDArray[np.float64]:
         """Utilities at a taste; shape (images, actions)."""
@@ -66,6 +70,7 @@ class MeasuredTable:
         """Write as JSON."""
         record = {
             "table": TABLE_DIGEST,
+            "identity": self.identity,
             "actions": [list(action) for action in self.actions],
             "images": list(self.images),
             "appearance": np.round(self.appearance, 6).tolist(),
@@ -96,7 +101,16 @@ class MeasuredTable:
             images=tuple(record["images"]),
             appearance=np.array(record["appearance"], np.float64),
             cost=np.array(record["cost"], np.float64),
+            identity=record["identity"],
         )
+
+
+def table_identity(
+    tastes: Sequence[float], *, scoring: ScoringConfig, config: WarmStartConfig, seed: int
+) -> str:
+    """Digest of all but the images that a table depends on: a table of another one is stale."""
+    searched = (config.settings, config.images, seed, tuple(tastes), scoring.model_dump_json())
+    return hashlib.sha256(repr((measurement_version(), *searched)).encode()).hexdigest()[:16]
 
 
 def measure_table(
@@ -128,6 +142,7 @@ def measure_table(
     total = sum(count * size for count, size in zip(counts, sizes, strict=True))
     done = 0
     table = None
+    identity = table_identity(tastes, scoring=scoring, config=config, seed=seed)
     for count, size in zip(counts, sizes, strict=True):
         if table is not None:
             pool = _next_candidates(table, tastes, size, generator)
@@ -138,6 +153,7 @@ def measure_table(
                 on_progress(min(start + part, total), total)
 
         table = _measure(engine, used[:count], pool, scoring, report)
+        table = replace(table, identity=identity)
         done += count * size
     if table is None:  # there is always a round
         raise AssertionError
@@ -156,7 +172,7 @@ def _measure(
     shape = (len(images), len(actions))
     appearance = np.array([row.appearance for row in measured]).reshape(shape)
     costs = np.array([cost(row.segments, row.bytes, row.pixels, scoring) for row in measured])
-    return MeasuredTable(tuple(actions), tuple(images), appearance, costs.reshape(shape))
+    return MeasuredTable(tuple(actions), tuple(images), appearance, costs.reshape(shape), "")
 
 
 def first_candidates(count: int, generator: np.random.Generator) -> list[Action]:
