@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+
+from vtrain.agent import PolicyNetwork, TraceAgent
+from vtrain.agent.network import _by_probability, policy_arrays
+from vtrain.environment.features import FEATURES
+from vtrain.environment.observation import OBSERVATION_SIZE, Normaliser
+from vtrain.errors import CheckpointError
+from vtrain.tracing.parameters import ACTION_LEVELS, canonical
+
+HIDDEN = 12
+
+
+def arrays(seed: int = 0) -> dict[str, NDArray[Any]]:
+    generator = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> NDArray[np.float32]:
+        return generator.normal(0, 0.5, shape).astype(np.float32)
+
+    weights = {
+        "mlp_extractor.policy_net.0.weight": normal(HIDDEN, OBSERVATION_SIZE),
+        "mlp_extractor.policy_net.0.bias": normal(HIDDEN),
+        "mlp_extractor.policy_net.2.weight": normal(HIDDEN, HIDDEN),
+        "mlp_extractor.policy_net.2.bias": normal(HIDDEN),
+        "action_net.weight": normal(sum(ACTION_LEVELS), HIDDEN),
+        "action_net.bias": normal(sum(ACTION_LEVELS)),
+    }
+    blank = np.zeros(len(FEATURES), np.float32)
+    return policy_arrays(weights, Normaliser(blank, blank + 1), input_size=256)
+
+
+def test_the_network_equals_torchs() -> None:
+    saved = arrays()
+    layers: list[torch.nn.Module] = []
+    for name in ("mlp_extractor.policy_net.0", "mlp_extractor.policy_net.2", "action_net"):
+        weight = torch.from_numpy(saved[f"{name}.weight"])
+        layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
+        layer.load_state_dict({"weight": weight, "bias": torch.from_numpy(saved[f"{name}.bias"])})
+        layers += [layer, torch.nn.Tanh()]
+    observation = np.random.default_rng(1).normal(0, 1, OBSERVATION_SIZE).astype(np.float32)
+
+    with torch.no_grad():
+        logits = torch.nn.Sequential(*layers[:-1])(torch.from_numpy(observation))
+    expected = [torch.log_softmax(row, 0).numpy() for row in logits.split(list(ACTION_LEVELS))]
+
+    found = PolicyNetwork.from_arrays(saved, name="it").log_probabilities(observation)
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_the_most_probable_actions_come_in_order_and_are_distinct() -> None:
+    network = PolicyNetwork.from_arrays(arrays(), name="it")
+    observation = np.zeros(OBSERVATION_SIZE, np.float32)
+
+    actions = network.most_probable(observation, 20)
+
+    rows = network.log_probabilities(observation)
+    first = canonical([int(row.argmax()) for row in rows])
+    assert actions[0] == first
+    assert len(set(actions)) == 20
+    assert all(action == canonical(action) for action in actions)
+
+
+def test_joint_actions_come_by_falling_probability() -> None:
+    generator = np.random.default_rng(4)
+    rows = [np.log(generator.dirichlet(np.ones(n))).astype(np.float32) for n in (2, 3, 4)]
+
+    actions = list(_by_probability(rows))
+
+    def probability(action: tuple[int, ...]) -> float:
+        return sum(float(row[level]) for row, level in zip(rows, action, strict=True))
+
+    assert len(actions) == len(set(actions)) == 24
+    values = [probability(action) for action in actions]
+    assert values == pytest.approx(sorted(values, reverse=True))
+
+
+@pytest.mark.parametrize("missing", ["action_net.bias", "normaliser.mean", "meta.table_digest"])
+def test_a_policy_with_a_part_missing_is_refused_by_name(missing: str) -> None:
+    saved = arrays()
+    del saved[missing]
+
+    with pytest.raises(CheckpointError, match=missing):
+        PolicyNetwork.from_arrays(saved, name="it")
+
+
+def test_a_policy_of_another_parameter_table_is_refused() -> None:
+    saved = {**arrays(), "meta.table_digest": np.frombuffer(b"0123456789abcdef", np.uint8)}
+
+    with pytest.raises(CheckpointError, match="another parameter table"):
+        PolicyNetwork.from_arrays(saved, name="it")
+
+
+def test_a_policy_of_another_shape_is_refused() -> None:
+    saved = {**arrays(), "action_net.weight": np.zeros((7, HIDDEN), np.float32)}
+
+    with pytest.raises(CheckpointError, match="does not fit"):
+        PolicyNetwork.from_arrays(saved, name="it")
+
+
+def test_a_policy_file_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "policy.safetensors"
+    data = safetensors.numpy.save(arrays())
+    path.write_bytes(data)
+
+    assert TraceAgent.from_file(path).network.input_size == 256
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(CheckpointError, match="no policy file"):
+        TraceAgent.from_file(path)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        TraceAgent.from_file(tmp_path / "absent")

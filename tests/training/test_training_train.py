@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.conftest import tiny
+from vtrain.agent import TraceAgent
+from vtrain.checkpoints.store import CheckpointStore, Loaded
+from vtrain.config.dump import dump_yaml
+from vtrain.data.catalog import Catalog
+from vtrain.data.store import ImageStore
+from vtrain.errors import DataError, RunLocked, UsageError
+from vtrain.rundir import RunDirectory, read_jsonl, write_text
+from vtrain.training.events import TrainingEvent
+from vtrain.training.train import train, train_async
+
+NewRun = Callable[[str], RunDirectory]
+
+
+def records(run: RunDirectory) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k != "wall"} for row in read_jsonl(run.metrics)]
+
+
+def newest(run: RunDirectory) -> Loaded:
+    store = CheckpointStore(run.checkpoints)
+    return store.load(store.resolve("latest"))
+
+
+def assert_same_state(one: Loaded, other: Loaded) -> None:
+    assert one.documents == other.documents
+    assert one.tensors.keys() == other.tensors.keys()
+    for group, arrays in one.tensors.items():
+        for name, array in arrays.items():
+            assert np.array_equal(array, other.tensors[group][name]), (group, name)
+
+
+def test_training_writes_metrics_checkpoints_and_a_usable_policy(new_run: NewRun) -> None:
+    run = new_run("run")
+    events: list[TrainingEvent] = []
+
+    result = train(tiny(), run, on_event=events.append)
+
+    assert (result.updates, result.traces, result.stopped) == (4, 64, "done")
+    assert [row["update"] for row in records(run)] == [1, 2, 3, 4]
+    assert [row["traces"] for row in records(run)] == [16, 32, 48, 64]
+    assert records(run)[1]["validation_utility"] is not None
+    assert {"phase", "progress", "update", "check", "checkpoint", "end"} <= {
+        event.kind for event in events
+    }
+    assert result.best_utility == max(
+        event.data["utility"] for event in events if event.kind == "check"
+    )
+    image = ImageStore(run.images).input(Catalog.load(run.catalog).entries[0].id)
+    drawn = TraceAgent.from_run(run.root).trace(image, traces=2)
+    assert drawn.svg.startswith("<svg")
+
+
+def test_one_worker_or_two_give_the_same_run(new_run: NewRun) -> None:
+    one, two = new_run("one"), new_run("two")
+
+    train(tiny(), one)
+    train(tiny("resources.workers=2"), two)
+
+    assert records(one) == records(two)
+    assert_same_state(newest(one), newest(two))
+
+
+@pytest.mark.parametrize("traces", [1, 3])
+def test_a_resumed_run_equals_an_undisturbed_one(new_run: NewRun, traces: int) -> None:
+    more = (f"environment.traces={traces}",)
+    whole, parts = new_run("whole"), new_run("parts")
+    train(tiny(*more), whole)
+
+    def stop_after_second(event: TrainingEvent) -> None:
+        if event.kind == "update" and event.data["update"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(*more), parts, on_event=stop_after_second)
+    result = train(tiny(*more), parts, resume=True)
+
+    assert result.updates == 4
+    assert records(parts) == records(whole)
+    assert_same_state(newest(parts), newest(whole))
+
+
+def test_a_fork_starts_from_the_other_runs_policy_and_records_it(new_run: NewRun) -> None:
+    parent, child = new_run("parent"), new_run("child")
+    train(tiny("ppo.total_traces=16"), parent)
+
+    train(tiny("ppo.total_traces=16"), child, fork=f"{parent.root}@latest")
+
+    lineage = json.loads(child.identity.read_text())["lineage"]
+    assert lineage["kind"] == "forked"
+    assert lineage["run"] == str(parent.root)
+    first = CheckpointStore(child.checkpoints).checkpoints()[0]
+    weights = CheckpointStore(child.checkpoints).load(first).tensors["policy"]
+    expected = newest(parent).tensors["policy"]
+    assert all(np.array_equal(weights[name], expected[name]) for name in expected)
+
+
+def test_a_time_limit_ends_training_with_everything_saved(new_run: NewRun) -> None:
+    run = new_run("run")
+    train(tiny("ppo.total_traces=16"), run)
+
+    result = train(tiny("ppo.total_traces=100000"), run, resume=True, time_limit=0.1)
+
+    assert result.stopped == "time-limit"
+    assert newest(run).documents["state"]["traces"] == result.traces
+
+
+def test_a_second_trainer_is_refused_by_name(new_run: NewRun) -> None:
+    run = new_run("run")
+
+    with run.lock("train"), pytest.raises(RunLocked, match=str(os.getpid())):
+        train(tiny(), run)
+
+
+def test_checkpoints_are_not_trained_over(new_run: NewRun) -> None:
+    run = new_run("run")
+    train(tiny("ppo.total_traces=16"), run)
+
+    with pytest.raises(UsageError, match="--resume"):
+        train(tiny(), run)
+
+
+def test_a_run_without_data_says_how_to_prepare_it(tmp_path: Any) -> None:
+    run = RunDirectory.create(tmp_path / "empty", name="empty")
+
+    with pytest.raises(DataError, match="data prepare"):
+        train(tiny(), run)
+
+
+def test_training_can_be_awaited_and_cancelled(new_run: NewRun) -> None:
+    run = new_run("run")
+    seen: list[str] = []
+
+    async def go() -> None:
+        reached = asyncio.Event()
+
+        def on_event(event: TrainingEvent) -> None:
+            seen.append(event.kind)
+            if event.kind == "update":
+                reached.set()
+
+        task = asyncio.create_task(
+            train_async(tiny("ppo.total_traces=100000"), run, on_event=on_event)
+        )
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(go())
+
+    assert "update" in seen
+    assert newest(run).documents["state"]["update"] >= 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_ends_with_its_code(
+    new_run: NewRun, number: signal.Signals, code: int
+) -> None:
+    run = new_run("run")
+    write_text(run.config, dump_yaml(tiny("ppo.total_traces=100000", "monitoring.enabled=false")))
+    command = [sys.executable, "-m", "vtrain.cli.main", "train", "--run", str(run.root)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not read_jsonl_when_there(run):
+            pass
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == code
+    assert f"Stopped by {number.name} after saving" in errors
+    assert "--resume" in errors
+    assert newest(run).documents["state"]["update"] >= 1
+
+
+def read_jsonl_when_there(run: RunDirectory) -> list[dict[str, Any]]:
+    return read_jsonl(run.metrics) if run.metrics.exists() else []
