@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from rich.console import Console
 from vtrain.monitoring.report import progress, report
 from vtrain.monitoring.summary import SAMPLES
 from vtrain.monitoring.terminal import duration, render, sparkline
-from vtrain.rundir import JsonlWriter, RunDirectory
+from vtrain.rundir import JsonlWriter, RunDirectory, now
 
 
 def update(number: int, **changes: Any) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def update(number: int, **changes: Any) -> dict[str, Any]:
         "success_share": 0.5,
         "failures": 0,
         "validation_utility": None,
-        "wall": {"time": time.time(), "traces_per_second": 128.0},
+        "wall": {"time": now(), "seconds": 4.0, "traces_per_second": 99.0},
         **changes,
     }
 
@@ -79,6 +78,30 @@ def test_progress_speaks_of_the_last_update_and_the_best_check(run: RunDirectory
     assert (found.best.update, found.best.utility) == (2, 3.0)
     assert found.seconds_left == (2560 - 1536) / 128.0
     assert found.curve == pytest.approx((0.1, 0.2, 0.3))
+
+
+def test_the_first_update_has_a_speed_already() -> None:
+    found = progress([update(1)], 1024)
+
+    assert found is not None
+    assert found.traces_per_second == 128.0
+    assert found.seconds_left == 4.0
+
+
+def test_a_run_that_has_ended_says_why(run: RunDirectory) -> None:
+    run.record_event("end", stopped="time-limit")
+    run.record_event("validation", split="test")
+
+    assert report(run).ended == "time-limit"
+    assert "ended: time-limit" in screen(run)
+
+
+def test_a_resumed_run_has_not_ended(run: RunDirectory) -> None:
+    run.record_event("end", stopped="signal")
+    run.record_event("resumed", update=3)
+
+    assert report(run).ended is None
+    assert " left" in screen(run)
 
 
 def test_an_empty_run_has_nothing_to_report(tmp_path: Path) -> None:

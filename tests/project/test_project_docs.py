@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from vtrain.tracing.parameters import PARAMETERS
+
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
@@ -139,6 +141,17 @@ def test_links_within_the_project_lead_somewhere(page: Path) -> None:
     local = [target for target in targets if "://" not in target]
 
     assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+def test_the_guide_lists_the_table_of_actions() -> None:
+    text = (REPOSITORY / "docs" / "guide.md").read_text(encoding="utf-8")
+
+    def words(levels: tuple[Any, ...]) -> str:
+        return ", ".join(str(level) for level in levels).replace("False, True", "no, yes")
+
+    rows = [f"| `{row.name}` | {words(row.levels)} |" for row in PARAMETERS]
+
+    assert [row for row in rows if row not in text] == []
 
 
 def test_the_two_commands_come_first() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from vtrain.config.load import read_config
@@ -15,6 +15,7 @@ from vtrain.rundir import RunDirectory, read_jsonl
 
 _RECENT = 10
 _CURVE = 60
+_BEGINNINGS = ("warm-start", "resumed", "forked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Best:
 
     Attributes:
         update: The update it was measured after.
-        utility: Mean validation utility.
+        utility: Mean utility over the reward's baseline.
     """
 
     update: int
@@ -42,9 +43,11 @@ class Progress:
         utility_gain: Mean utility over VTracer's default in the last update.
         success_share: Share of episodes at or above the baseline in the last update (0 to 1).
         failures: Traces that failed in the last update (count).
-        traces_per_second: Mean over the last updates; None before it is known.
-        seconds_left: Time to the asked traces at that speed (s); None when not known.
-        seconds_since: Age of the last record (s); None when not known.
+        traces_per_second: Mean over the last updates, traces known from before included; None
+            before it is known.
+        seconds_left: Time to the asked traces at that speed (s); None when not known. A time limit
+            or an early stop may end training before.
+        written: When the last record was written (UTC, ISO 8601); empty when not known.
         best: The best check so far; None before the first.
         curve: Utility over the default of the last updates, oldest first.
     """
@@ -58,7 +61,7 @@ class Progress:
     failures: int
     traces_per_second: float | None
     seconds_left: float | None
-    seconds_since: float | None
+    written: str
     best: Best | None
     curve: tuple[float, ...]
 
@@ -70,6 +73,7 @@ class RunReport:
     Attributes:
         run: The run directory, as the user named it.
         progress: None before the first update.
+        ended: Why training ended, such as `done`; None while it goes on or when it was killed.
         resources: None before the first sample.
         resources_now: The newest sample; None before the first.
         events: The newest events, oldest first, as recorded.
@@ -77,6 +81,7 @@ class RunReport:
 
     run: str
     progress: Progress | None
+    ended: str | None
     resources: ResourceSummary | None
     resources_now: Mapping[str, Any] | None
     events: tuple[Mapping[str, Any], ...]
@@ -92,13 +97,14 @@ def report(run: RunDirectory, *, events: int = 8) -> RunReport:
     Raises:
         DataError: A file of the run cannot be read.
     """
-    samples = read_samples(run)
+    samples, happened = read_samples(run), read_jsonl(run.events)
     return RunReport(
         run=str(run.root),
         progress=progress(read_jsonl(run.metrics), _total_traces(run)),
+        ended=_ended(happened),
         resources=summarise(samples),
         resources_now=samples[-1] if samples else None,
-        events=tuple(read_jsonl(run.events)[-events:]) if events else (),
+        events=tuple(happened[-events:]) if events else (),
     )
 
 
@@ -116,10 +122,8 @@ def progress(records: Sequence[Mapping[str, Any]], total_traces: int | None) -> 
         return None
     last = records[-1]
     traces = int(last["traces"])
-    speeds = _numbers([_wall(record, "traces_per_second") for record in records[-_RECENT:]])
-    speed = sum(speeds) / len(speeds) if speeds else None
+    speed = _speed(records[-_RECENT - 1 :])
     left = max(0, total_traces - traces) if total_traces is not None else None
-    written = _wall(last, "time")
     return Progress(
         update=int(last["update"]),
         traces=traces,
@@ -130,7 +134,7 @@ def progress(records: Sequence[Mapping[str, Any]], total_traces: int | None) -> 
         failures=int(last.get("failures") or 0),
         traces_per_second=speed,
         seconds_left=left / speed if left is not None and speed else None,
-        seconds_since=max(0.0, time.time() - written) if written is not None else None,
+        written=str(_wall(last).get("time") or ""),
         best=_best(records),
         curve=tuple(_numbers([row.get("utility_gain_default") for row in records[-_CURVE:]])),
     )
@@ -160,10 +164,39 @@ def _config(run: RunDirectory) -> Config | None:
         return None
 
 
-def _wall(record: Mapping[str, Any], key: str) -> float | None:
-    """A wall-clock figure; the time of a record is seconds since 1970."""
+def _speed(records: Sequence[Mapping[str, Any]]) -> float | None:
+    """Traces per second of all records but the first, which only says where they begin."""
+    if len(records) < 2:
+        first = records[0]
+        seconds, traces = _numbers([_wall(first).get("seconds")]), int(first["traces"])
+    else:
+        seconds = _numbers([_wall(record).get("seconds") for record in records[1:]])
+        traces = int(records[-1]["traces"]) - int(records[0]["traces"])
+    return traces / sum(seconds) if sum(seconds) > 0 and traces > 0 else None
+
+
+def _ended(events: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why training ended; None when it began or went on after its last end."""
+    for event in reversed(events):
+        if event.get("kind") in _BEGINNINGS:
+            return None
+        if event.get("kind") == "end":
+            return str(event.get("stopped") or "done")
+    return None
+
+
+def age(written: str) -> float | None:
+    """Seconds since a time in UTC and ISO 8601; None for what is none."""
+    try:
+        return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(written)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _wall(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The wall-clock figures of a record."""
     wall = record.get("wall")
-    return _number(wall.get(key)) if isinstance(wall, Mapping) else None
+    return wall if isinstance(wall, Mapping) else {}
 
 
 def _number(value: Any) -> float | None:

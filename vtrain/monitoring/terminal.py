@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from vtrain.monitoring.report import Progress, RunReport
+from vtrain.monitoring.report import Progress, RunReport, age
 from vtrain.monitoring.summary import ResourceSummary
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -21,7 +21,7 @@ _WIDTH = 78
 def render(report: RunReport) -> RenderableType:
     """Lay out a report: progress, figures, resources, events; at most 24 lines at 80 columns."""
     parts: list[RenderableType] = [Text(f"vtrain  {report.run}", style="bold", no_wrap=True)]
-    parts += _progress(report.progress)
+    parts += _progress(report.progress, report.ended)
     parts.append(Panel(_resources(report), title="resources", title_align="left"))
     parts.append(Panel(_events(report.events), title="events", title_align="left"))
     return Group(*parts)
@@ -51,13 +51,13 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def _progress(progress: Progress | None) -> list[RenderableType]:
+def _progress(progress: Progress | None, ended: str | None) -> list[RenderableType]:
     if progress is None:
         return [Text("No update of training is recorded yet.")]
     total = progress.total_traces
     share = f" of {total} ({progress.traces / total:.0%})" if total else ""
     parts: list[RenderableType] = [
-        Text(f"{progress.traces} traces{share}, {duration(progress.seconds_left)} left"),
+        Text(f"{progress.traces} traces{share}, {_state(progress, ended)}"),
     ]
     if total:
         done = min(_WIDTH, _WIDTH * progress.traces // total)
@@ -68,7 +68,7 @@ def _progress(progress: Progress | None) -> list[RenderableType]:
     grid.add_row(
         "utility over default",
         _figure(progress.utility_gain, "+.3f"),
-        "best validation utility",
+        "best check over baseline",
         f"{best.utility:+.3f} (update {best.update})" if best else "no check yet",
     )
     grid.add_row(
@@ -78,11 +78,15 @@ def _progress(progress: Progress | None) -> list[RenderableType]:
         _figure(progress.traces_per_second, ".1f"),
     )
     grid.add_row(
-        "failed traces", str(progress.failures), "last update", _ago(progress.seconds_since)
+        "failed traces", str(progress.failures), "last update", _ago(age(progress.written))
     )
     parts.append(grid)
     parts.append(Text(f"curve  {sparkline(progress.curve, 70)}", no_wrap=True))
     return parts
+
+
+def _state(progress: Progress, ended: str | None) -> str:
+    return f"ended: {ended}" if ended else f"{duration(progress.seconds_left)} left"
 
 
 def _resources(report: RunReport) -> RenderableType:
