@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,18 +77,6 @@ def test_prepared_alpha_is_all_or_nothing(ring: NDArray[np.uint8]) -> None:
     assert set(np.unique(prepared.rgba[..., 3]).tolist()) == {0, 255}
     assert prepared.keyed
     assert not prepared.rgba[prepared.rgba[..., 3] == 0].any()
-
-
-def test_flattening_keeps_faint_flat_areas_and_no_edges(ring: NDArray[np.uint8]) -> None:
-    faint = ring.copy()
-    faint[4:12, 40:60] = (0, 0, 200, 60)
-
-    cut = Preparation(faint).apply(PRESETS["flattened"]).rgba
-    kept = Preparation(faint).apply(replace(PRESETS["flattened"], alpha="flatten")).rgba
-
-    assert cut[8, 50, 3] == 0
-    assert kept[8, 50].tolist() == [195, 195, 242, 255]
-    assert (kept[20:] == cut[20:]).all()
 
 
 def test_the_file_as_it_is_is_not_touched(ring: NDArray[np.uint8]) -> None:

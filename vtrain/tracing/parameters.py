@@ -28,8 +28,7 @@ class Settings:
 
     Attributes:
         alpha: ``as-is`` hands partial alpha to the tracer; ``cut`` makes every pixel opaque or
-            clear at one half and keys the clear ones out; ``flatten`` does so too, but keeps flat
-            areas that are fainter, with the colour they have on white.
+            clear at one half and keys the clear ones out.
         upscale: Enlargement before the trace (times).
         colours: Colours the image is snapped to; 0 leaves colours alone (count).
         edge_snap: Whether edge pixels may only take a colour found flat close by, which keeps
@@ -45,7 +44,7 @@ class Settings:
         path_precision: Decimals of a coordinate (digits).
     """
 
-    alpha: Literal["as-is", "cut", "flatten"] = "as-is"
+    alpha: Literal["as-is", "cut"] = "as-is"
     upscale: int = 1
     colours: int = 0
     edge_snap: bool = False
@@ -79,11 +78,11 @@ class Parameter:
 
 
 _SPLINE = ("mode", ("spline",))
-_PREPARED = ("alpha", ("cut", "flatten"))
+_PREPARED = ("alpha", ("cut",))
 _SNAPPED = ("colours", (4, 8, 16, 32, 64))
 
 PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("alpha", ("as-is", "cut", "flatten"), "choice"),
+    Parameter("alpha", ("as-is", "cut"), "choice"),
     Parameter("upscale", (1, 2, 3), "times"),
     Parameter("colours", (0, 4, 8, 16, 32, 64), "colours", needs=_PREPARED),
     Parameter("edge_snap", (False, True), "choice", needs=_SNAPPED),
@@ -102,7 +101,7 @@ ACTION_LEVELS: tuple[int, ...] = tuple(len(row.levels) for row in PARAMETERS)
 """Number of levels of each row: the ``nvec`` of the action space."""
 
 TABLE_DIGEST: str = hashlib.sha256(
-    json.dumps([(row.name, row.levels, row.needs) for row in PARAMETERS]).encode()
+    json.dumps([(row.name, row.levels) for row in PARAMETERS]).encode()
 ).hexdigest()[:16]
 """Identity of the table; a policy only fits the table it was trained on."""
 

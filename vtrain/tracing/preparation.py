@@ -13,17 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.images import over, resize
+from vtrain.images import resize
 from vtrain.tracing.palette import find_palette, flat_pixels, snap
 from vtrain.tracing.parameters import Settings
 
 Rgba = NDArray[np.uint8]
 
-_PAGE = (255, 255, 255)
-_FAINTEST = 24
-"""Alpha from which a flat area is seen (levels)."""
-_FLAT_ALPHA = 6
-"""Largest spread of alpha in a flat 3x3 neighbourhood (levels)."""
 _KEPT = 4
 """Prepared versions of an image kept for the next trace (count)."""
 
@@ -79,7 +74,7 @@ class Preparation:
         rgba = self._at(settings.upscale)
         keyed = False
         if settings.alpha != "as-is":
-            rgba, keyed = _cut_alpha(rgba, keep_faint=settings.alpha == "flatten")
+            rgba, keyed = _cut_alpha(rgba)
         # Snapping what the tracer will still smooth by alpha paints clear areas: see `PARAMETERS`.
         if settings.colours and settings.alpha != "as-is":
             rgba = snap(
@@ -115,32 +110,12 @@ class Preparation:
         return enlarged.astype(np.bool_)
 
 
-def _cut_alpha(rgba: Rgba, *, keep_faint: bool) -> tuple[Rgba, bool]:
-    """Alpha set to 0 or 255 at one half; clear pixels black. And whether any pixel is clear.
-
-    Args:
-        rgba: Straight alpha, shape (h, w, 4).
-        keep_faint: Keep flat areas under one half too, with the colour they have on white.
-    """
-    alpha = rgba[..., 3]
-    clear = alpha < 128
-    if not clear.any() and (alpha == 255).all():
+def _cut_alpha(rgba: Rgba) -> tuple[Rgba, bool]:
+    """Alpha set to 0 or 255 at one half; clear pixels black. And whether any pixel is clear."""
+    clear = rgba[..., 3] < 128
+    if not clear.any() and (rgba[..., 3] == 255).all():
         return rgba, False
     cut = rgba.copy()
-    if keep_faint:
-        faint = _faint(alpha)
-        cut[faint, :3] = over(rgba[faint][None], _PAGE)[0]
-        clear &= ~faint
     cut[..., 3] = 255
     cut[clear] = 0
     return cut, bool(clear.any())
-
-
-def _faint(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Flat areas of partial alpha, edges excepted; shape (h, w)."""
-    kernel = np.ones((3, 3), np.uint8)
-    spread = cv2.subtract(cv2.dilate(alpha, kernel), cv2.erode(alpha, kernel))
-    flat = (np.asarray(spread) <= _FLAT_ALPHA).astype(np.uint8)
-    # Flat pixels give the area; its rim, which the edge makes uneven, comes with it.
-    area = np.asarray(cv2.dilate(flat, kernel)) > 0
-    return np.asarray(area & (alpha >= _FAINTEST) & (alpha < 255), np.bool_)

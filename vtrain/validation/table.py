@@ -91,9 +91,9 @@ class MeasuredTable:
                 hint="`vtrain train` makes it.",
             )
         record = read_json(path)
-        if record["table"] != TABLE_DIGEST:
+        if record.get("table") != TABLE_DIGEST or "identity" not in record:
             raise DataError(
-                f"{path} was measured with another parameter table.",
+                f"{path} was measured with another version of vtrain.",
                 hint="Train anew: `vtrain run --force`.",
             )
         return cls(
