@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ _HELD_OUT = 5
 _FEATURE_NOISE = 0.15
 """Spread of the noise on normalised features, against learning images by heart."""
 _VALUE_WEIGHT = 0.05
+_LEAST_SHARE = 0.02
+"""Keeps every level of the table possible at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,12 @@ def fit_table(
     check_rows = np.flatnonzero(held) if held.any() else np.arange(len(table.images))
     check = data.batch(np.tile(check_rows, len(environment.tastes)), None)
     learn = np.flatnonzero(~held)
+    start_loss = float(_loss(model, data, check)[0].detach())
+    _start_at_shares(model, data, data.batch(np.tile(learn, len(environment.tastes)), None))
     optimizer = torch.optim.AdamW(
         model.policy.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY
     )
-    start_loss = best_loss = float(_loss(model, data, check)[0].detach())
+    best_loss = float(_loss(model, data, check)[0].detach())
     best_epoch, best_weights = 0, copy.deepcopy(model.policy.state_dict())
     for epoch in range(1, config.epochs + 1):
         rows = generator.permutation(np.tile(learn, len(environment.tastes)))
@@ -152,6 +157,23 @@ class _TableData:
             torch.from_numpy(targets.astype(np.float32)),
             torch.from_numpy(values.astype(np.float32)),
         )
+
+
+def _start_at_shares(model: PPO, data: _TableData, batch: _Batch) -> None:
+    """Set the head's bias to the share that each level has among the targets.
+
+    Features are centred, so what all images have in common is seen by the bias alone. Left to
+    gradient steps, a few images learn it through their own features instead, which then misleads
+    on every other image.
+    """
+    shares = torch.zeros(sum(ACTION_LEVELS)).index_add_(
+        0,
+        data.places.flatten(),
+        batch.targets.mean(dim=0).repeat_interleave(len(ACTION_LEVELS)),
+    )
+    bias = cast("torch.Tensor", model.policy.action_net.bias)
+    with torch.no_grad():
+        bias.copy_(torch.log(shares + _LEAST_SHARE))
 
 
 def _loss(model: PPO, data: _TableData, batch: _Batch) -> tuple[torch.Tensor, torch.Tensor]:
