@@ -85,7 +85,9 @@ def labelled(
     return list(labelled_terms(preferences, folder / "train_svg"))
 
 
-def test_the_model_agrees_with_held_out_labels(labelled: list[tuple[Terms, Terms]]) -> None:
+def test_the_fit_with_its_size_term_agrees_with_held_out_labels(
+    labelled: list[tuple[Terms, Terms]],
+) -> None:
     assert len(labelled) == 39
     assert fit(labelled).held_out >= 0.85
 

@@ -69,8 +69,8 @@ def test_slivers_beside_edges_lose_precision() -> None:
 
     scores = score(Reference.of(picture), cluttered)
 
-    assert scores.precision < 0.8
-    assert scores.recall > scores.precision
+    assert scores.precision < 0.85
+    assert scores.recall > scores.precision + 0.05
 
 
 def test_a_missing_part_loses_recall_not_precision() -> None:
@@ -155,10 +155,16 @@ def test_a_white_logo_drawn_black_is_caught_on_either_backdrop() -> None:
     assert score(Reference.of(black), white).appearance < BEST - 8
 
 
-def test_white_drawn_as_almost_white_is_no_fault_on_white() -> None:
-    white = drawing(ink=(255, 255, 255))
+def test_white_drawn_as_almost_white_is_a_small_fault_on_white() -> None:
+    # The white reference has no edges on white, so any edge is a wrong one: without an allowance
+    # an outline that nobody sees would count as badly as one that everybody sees.
+    reference = Reference.of(drawing(ink=(255, 255, 255)))
 
-    assert score(Reference.of(white), drawing(ink=(253, 253, 253))).appearance > BEST - 3
+    unseen = score(reference, drawing(ink=(253, 253, 253)))
+    seen = score(reference, drawing(ink=(160, 160, 160)))
+
+    assert unseen.precision > 0.9
+    assert unseen.appearance > seen.appearance + 5
 
 
 def test_only_a_transparent_reference_has_two_backdrops() -> None:
@@ -199,6 +205,6 @@ def test_another_size_or_type_is_refused() -> None:
     with pytest.raises(ValueError, match="against"):
         score(reference, np.zeros((255, 256, 4), np.uint8))
     with pytest.raises(ValueError, match="uint8"):
-        score(reference, np.zeros((256, 256, 4), np.float32))  # type: ignore[arg-type]
+        score(reference, np.zeros((256, 256, 4), np.float32))
     with pytest.raises(ValueError, match="a picture is"):
         Reference.of(np.zeros((256, 256, 3), np.uint8))

@@ -19,6 +19,8 @@ from vtrain.pipeline.advice import Facts, suggestions
 from vtrain.pipeline.execution import Execution, StageOutcome, write_execution
 from vtrain.pipeline.stages import Done, Stages
 from vtrain.rundir import RunDirectory, now, write_identity, write_text
+from vtrain.tracing.parameters import preset
+from vtrain.validation.baselines import check_baselines
 from vtrain.validation.results import Record
 
 if TYPE_CHECKING:
@@ -78,8 +80,11 @@ def run_all(
 
     Raises:
         RunLocked: Another process works in the run directory.
+        UsageError: The configuration names a preset or a baseline that does not exist.
         VtrainError: A stage failed.
     """
+    preset(config.environment.baseline)
+    check_baselines(config.validation.against)
     with run.lock("run"):
         write_text(run.config, dump_yaml(config))
         if not run.identity.exists():

@@ -15,6 +15,7 @@ from vtrain.config.schema import Config
 from vtrain.environment.engine import open_engine
 from vtrain.errors import Stopped, UsageError
 from vtrain.rundir import RunDirectory, write_identity, write_text
+from vtrain.tracing.parameters import preset
 from vtrain.training.events import TrainingCallback, TrainingEvent
 from vtrain.training.lineage import Origin, find_origin
 from vtrain.training.problem import load_problem
@@ -54,6 +55,7 @@ def train(
         CheckpointError: Nothing to resume or fork from.
         Stopped: A signal ended the training; everything is saved.
     """
+    preset(config.environment.baseline)
     if not resume and CheckpointStore(run.checkpoints).checkpoints():
         raise UsageError(
             f"{run.root} has checkpoints already.",

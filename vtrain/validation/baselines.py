@@ -148,7 +148,19 @@ def parse_baselines(names: Sequence[str], table: FixedTable | None) -> list[Choo
     Raises:
         UsageError: A name is not known, or best-fixed is asked for without a table.
     """
+    check_baselines(names)
     return [_baseline(name, table) for name in dict.fromkeys(names)]
+
+
+def check_baselines(names: Sequence[str]) -> None:
+    """Say that a name is unknown before any work is done for it.
+
+    Raises:
+        UsageError: A name is not one of `KNOWN`.
+    """
+    for name in names:
+        if name not in KNOWN:
+            raise UsageError(f"No baseline is named {name!r}.", hint=f"Known: {', '.join(KNOWN)}.")
 
 
 def _baseline(name: str, table: FixedTable | None) -> Chooser:
@@ -158,8 +170,6 @@ def _baseline(name: str, table: FixedTable | None) -> Chooser:
         return BestPresetChooser()
     if name == "random":
         return RandomChooser()
-    if name != BEST_FIXED:
-        raise UsageError(f"No baseline is named {name!r}.", hint=f"Known: {', '.join(KNOWN)}.")
     if table is None:
         raise UsageError(
             "The baseline best-fixed needs the settings measured on training images, and this "
