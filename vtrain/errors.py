@@ -10,7 +10,7 @@
     ├── CheckpointError        6   a checkpoint is missing, damaged or of another kind
     ├── StorageError           1   a file cannot be written (no space, no permission)
     └── TraceError             1   one trace failed (panic, limit, output refused)
-    Stopped                  143   stopped by SIGTERM or Ctrl-C, after saving
+    Stopped                  143   stopped by SIGTERM (130: by Ctrl-C), after saving
 
 A message says what was wrong, where, and what to do next; `hint` holds the last part, so that
 commands can print it on a line of its own.
