@@ -189,7 +189,8 @@ class Session:
         write_jsonl(self._run.metrics, [])
         if self._origin:
             self._origin.give_policy(self._model)
-            self._event("forked", **self._origin.lineage)
+            origin = self._origin
+            self._event("forked", run=str(origin.run), checkpoint=origin.checkpoint.name)
         elif self._config.ppo.warm_start.enabled:
             self._tell(TrainingEvent("phase", "Fitting the policy to the measured settings"))
             warm = fit_table(
