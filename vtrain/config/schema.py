@@ -95,8 +95,7 @@ class DataConfig(Section):
 class TracingConfig(Section):
     """Limits of one trace in its worker process."""
 
-    time_limit: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(20.0, description="Longest time for one measurement (s).")
+    time_limit: Positive = Field(20.0, description="Longest time for one measurement (s).")
     memory_limit: int = Field(
         2048, ge=256, description="Memory a worker may take beyond its start (MiB)."
     )
@@ -150,12 +149,10 @@ class EnvironmentConfig(Section):
     repeats: int = Field(
         4, ge=1, description="Episodes in a row on one image, with different tastes (count)."
     )
-    reward_limit: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(
+    reward_limit: Positive = Field(
         10.0, description="Rewards of successful traces are clipped to +- this (utility)."
     )
-    failure_penalty: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(
+    failure_penalty: Positive = Field(
         12.0, description="A failed trace scores minus this; must exceed reward_limit (utility)."
     )
 
@@ -174,8 +171,7 @@ class WarmStartConfig(Section):
     settings: int = Field(64, ge=4, description="Settings tried in the first round (count).")
     images: int = Field(160, ge=4, description="Training images in the last round (count).")
     epochs: int = Field(60, ge=1, description="Passes over the table when fitting (count).")
-    temperature: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(
+    temperature: Positive = Field(
         0.15, description="Softness of the target over the table's settings (utility)."
     )
 
@@ -193,18 +189,14 @@ class PPOConfig(Section):
     n_steps: int = Field(8, ge=1, description="Steps per environment and update (count).")
     batch_size: int = Field(128, ge=2, description="Minibatch of a gradient step (samples).")
     n_epochs: int = Field(4, ge=1, description="Passes over a rollout per update (count).")
-    learning_rate: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(3e-4, description="Adam's step size at the start.")
-    final_learning_rate: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(3e-5, description="Adam's step size at the end.")
+    learning_rate: Positive = Field(3e-4, description="Adam's step size at the start.")
+    final_learning_rate: Positive = Field(3e-5, description="Adam's step size at the end.")
     gamma: Fraction = Field(1.0, description="Discount per step.")
     gae_lambda: Fraction = Field(1.0, description="Lambda of generalised advantage estimation.")
-    clip_range: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(0.2, description="PPO's clip of the probability ratio.")
+    clip_range: Positive = Field(0.2, description="PPO's clip of the probability ratio.")
     ent_coef: float = Field(0.002, ge=0.0, description="Weight of the entropy bonus.")
     vf_coef: float = Field(0.5, ge=0.0, description="Weight of the value loss.")
-    max_grad_norm: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(0.5, description="Largest gradient norm.")
+    max_grad_norm: Positive = Field(0.5, description="Largest gradient norm.")
     target_kl: float = Field(0.05, ge=0.0, description="An update stops beyond this KL; 0: never.")
     hidden: tuple[Units, ...] = Field(
         (128, 128), min_length=1, description="Units of each hidden layer (count)."
@@ -280,8 +272,7 @@ class MonitoringConfig(Section):
     """Sampling of resources during a run."""
 
     enabled: bool = Field(True, description="Whether resources are sampled during training.")
-    interval: FolderName = Annotated[str, Field(max_length=100)]
-Positive = Field(5.0, description="Time between samples (s).")
+    interval: Positive = Field(5.0, description="Time between samples (s).")
 
 
 class ResourcesConfig(Section):
