@@ -9,6 +9,9 @@ import typer
 
 from vtrain.cli.options import JsonOption, RunOption
 
+NAMED = 3
+"""Images named in the error when some could not be traced."""
+
 
 def command(
     inputs: Annotated[
@@ -27,7 +30,12 @@ def command(
     run: RunOption = None,
     policy: Annotated[
         Path | None,
-        typer.Option("--policy", metavar="FILE", help="A policy.safetensors instead of a run."),
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            readable=False,  # whether it is, and what to do about it, is the agent's to say
+            help="A policy.safetensors instead of a run.",
+        ),
     ] = None,
     checkpoint: Annotated[
         str, typer.Option("--checkpoint", metavar="best|latest|STEP", help="Which of the run's.")
@@ -77,5 +85,8 @@ def command(
         print_json({"traced": rows, "failed": [done.as_dict() for done in failures]})
     if failures:
         raise DataError(
-            f"{len(failures)} of {len(failures) + len(rows)} images were not traced, see above."
+            f"{len(failures)} of {len(failures) + len(rows)} images were not traced: "
+            f"{', '.join(done.name for done in failures[:NAMED])}"
+            f"{' and others' if len(failures) > NAMED else ''}.",
+            hint="Each one's reason stands above; replace them or leave them out.",
         )

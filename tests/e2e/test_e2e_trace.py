@@ -1,0 +1,153 @@
+"""``vtrain trace`` with the real command: what goes in, and where the drawings come out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Done = subprocess.CompletedProcess[str]
+Vtrain = Callable[..., Done]
+SVG = "{http://www.w3.org/2000/svg}svg"
+
+
+def assert_drawing(svg: str, width: int = 48, height: int = 40) -> None:
+    root = ET.fromstring(svg)  # noqa: S314 - the program's own output
+    assert root.tag == SVG
+    assert (root.get("width"), root.get("height")) == (str(width), str(height))
+    across, down = map(float, root.attrib["viewBox"].split()[2:])
+    assert across / down == pytest.approx(width / height)
+    assert len(root) >= 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path, logo: Path) -> Path:
+    """Three images, two of them of one name, and a text, on three levels."""
+    for name in ("in/one.png", "in/deep/two.png", "in/deep/er/two.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / logo, tmp_path / name)
+    (tmp_path / "in" / "notes.txt").write_text("no picture")
+    return Path("in")
+
+
+def drawings(folder: Path) -> list[str]:
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def test_a_file_becomes_the_file_asked_for(
+    vtrain: Vtrain, tmp_path: Path, logo: Path, policy: Path
+) -> None:
+    done = vtrain("trace", logo, "-o", "new/out.svg", "--policy", policy)
+
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout
+    assert "logo.png -> new/out.svg" in done.stderr
+    assert_drawing((tmp_path / "new" / "out.svg").read_text())
+
+
+def test_a_folder_is_mirrored(vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path) -> None:
+    done = vtrain("trace", folder, "-o", "out", "--policy", policy)
+
+    assert done.returncode == 0, done.stderr
+    assert drawings(tmp_path / "out") == ["deep/er/two.svg", "deep/two.svg", "one.svg"]
+    assert_drawing((tmp_path / "out" / "deep" / "er" / "two.svg").read_text())
+
+
+def test_a_glob_keeps_every_image_it_matches(
+    vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path
+) -> None:
+    done = vtrain("trace", f"{folder}/**/*.png", "-o", "out", "--policy", policy)
+
+    assert done.returncode == 0, done.stderr
+    assert len(drawings(tmp_path / "out")) == 3, "one drawing was written over another"
+    assert {"one.svg", "two.svg"} <= set(drawings(tmp_path / "out"))
+
+
+def test_standard_input_to_standard_output(
+    vtrain: Vtrain, tmp_path: Path, logo: Path, policy: Path
+) -> None:
+    data = (tmp_path / logo).read_bytes()
+
+    done = vtrain("trace", "-", "-o", "-", "--policy", policy, stdin=data)
+
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert_drawing(done.stdout)
+
+
+def test_a_file_and_standard_input_give_the_same_drawing(
+    vtrain: Vtrain, tmp_path: Path, logo: Path, policy: Path
+) -> None:
+    data = (tmp_path / logo).read_bytes()
+
+    by_name = vtrain("trace", logo, "-o", "-", "--policy", policy)
+    by_pipe = vtrain("trace", "-", "-o", "out.svg", "--policy", policy, stdin=data)
+
+    assert by_pipe.returncode == 0, by_pipe.stderr
+    assert (tmp_path / "out.svg").read_text() == by_name.stdout
+
+
+def test_json_is_alone_on_standard_output(
+    vtrain: Vtrain, tmp_path: Path, logo: Path, policy: Path
+) -> None:
+    arguments = ("--policy", policy, "--prefer", "compact", "--traces", "3", "--json")
+
+    done = vtrain("trace", logo, "-o", "out.svg", *arguments)
+
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    assert printed["schema"] == 1
+    assert printed["failed"] == []
+    [row] = printed["traced"]
+    assert (row["input"], row["output"]) == ("logo.png", "out.svg")
+    assert row["bytes"] == (tmp_path / "out.svg").stat().st_size
+    assert row["traces"] == 3
+    assert isinstance(row["score"], float)
+
+
+@pytest.mark.parametrize("taste", ["nice", "-1", "nan", "1e9"])
+def test_a_bad_taste(vtrain: Vtrain, tmp_path: Path, logo: Path, policy: Path, taste: str) -> None:
+    done = vtrain("trace", logo, "-o", "out.svg", "--policy", policy, "--prefer", taste)
+
+    assert done.returncode == 2, done.stderr
+    assert not done.stdout
+    assert taste in done.stderr
+    assert "fidelity, balanced, compact" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "out.svg").exists()
+
+
+def test_one_bad_image_among_good_ones(
+    vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path
+) -> None:
+    (tmp_path / folder / "a-bad-one.png").write_text("no picture")
+
+    done = vtrain("trace", folder, "-o", "out", "--policy", policy, "--json")
+
+    assert done.returncode == 4
+    assert drawings(tmp_path / "out") == ["deep/er/two.svg", "deep/two.svg", "one.svg"]
+    printed = json.loads(done.stdout)
+    assert len(printed["traced"]) == 3
+    [failed] = printed["failed"]
+    assert failed["input"] == "in/a-bad-one.png"
+    assert "a-bad-one.png" in failed["error"]
+    assert "Traceback" not in done.stderr
+    assert "1 of 4 images were not traced: in/a-bad-one.png." in done.stderr
+
+
+@pytest.mark.parametrize("output", ["-", "out.svg"])
+def test_several_images_do_not_go_to_one_file(
+    vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path, output: str
+) -> None:
+    done = vtrain("trace", folder, "-o", output, "--policy", policy)
+
+    assert done.returncode == 2, done.stderr
+    assert not done.stdout
+    assert "Give a folder." in done.stderr
+    assert not (tmp_path / "out.svg").exists()
