@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -15,6 +15,7 @@ from vtrain.tracing.parameters import (
     ACTION_LEVELS,
     PRESETS,
     Settings,
+    canonical,
     decode_action,
 )
 from vtrain.tracing.preparation import Preparation
@@ -47,6 +48,44 @@ def test_a_hole_stays_a_hole_on_any_page(
     assert picture[0, 0, 3] == 0
     assert picture[32, 12].tolist() == [220, 30, 30, 255]
     assert over(picture, (0, 255, 0))[32, 32].tolist() == [0, 255, 0]
+
+
+@pytest.mark.parametrize("layer_difference", [0, 2, 4, 8, 16, 32, 48, 64, 128])
+@pytest.mark.parametrize("mode", ["spline", "polygon"])
+def test_cutout_never_paints_what_is_clear(
+    ring: NDArray[np.uint8], mode: Literal["spline", "polygon"], layer_difference: int
+) -> None:
+    for colours, speckle, bits in ((0, 4, 4), (4, 0, 8), (32, 12, 6)):
+        chosen = Settings(
+            alpha="cut",
+            colours=colours,
+            mode=mode,
+            hierarchical="cutout",
+            filter_speckle=speckle,
+            color_precision=bits,
+            layer_difference=layer_difference,
+        )
+
+        picture = render(trace(ring, chosen).svg, 64, 64)
+
+        assert picture[0, 0, 3] == 0
+        assert picture[32, 32, 3] == 0
+        assert picture[32, 12, 3] == 255
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(actions)
+def test_what_is_clear_stays_clear_whatever_the_action(
+    ring: NDArray[np.uint8], action: tuple[int, ...]
+) -> None:
+    chosen = replace(decode_action(canonical(action)), alpha="cut")
+
+    picture = render(trace(ring, chosen).svg, 64, 64)
+
+    assert picture[0, 0, 3] == 0
+    assert picture[32, 32, 3] == 0
 
 
 def test_a_tiny_hole_in_a_full_image_is_kept() -> None:

@@ -77,7 +77,6 @@ def trace_files(
             yield Traced(name, target, None, error)
             continue
         if target is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
             write_text(target, result.svg)
         yield Traced(name, target, result, None)
 

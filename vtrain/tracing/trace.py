@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.errors import TraceError
 from vtrain.tracing.parameters import Settings
 from vtrain.tracing.preparation import Preparation
+from vtrain.tracing.render import render
 from vtrain.tracing.svg import empty, tidy
 from vtrain.tracing.vtracer_backend import BORDER, run_vtracer
 
+_EDGE = 2
+"""Clear pixels this close to an edge may be painted: curves do not follow pixels (px)."""
+_FILLED = 16
+"""Painted clear pixels beyond which a trace is made again (count)."""
 OUTPUT_LIMIT = 4_000_000
 """Largest SVG accepted when the caller names no limit (bytes)."""
 
@@ -76,10 +82,32 @@ def trace_prepared(
     if not prepared.rgba[..., 3].any():
         svg = empty(own_width, own_height, view)
         return Trace(svg, own_width, own_height, width * height)
-    raw = run_vtracer(prepared.rgba, settings, keyed=prepared.keyed)
-    if len(raw) > output_limit:
-        raise TraceError(
-            "output-limit", f"The SVG has {len(raw):,} bytes, over the limit of {output_limit:,}"
-        )
-    svg = tidy(raw, width=own_width, height=own_height, view=view, digits=settings.path_precision)
+
+    def draw(chosen: Settings) -> str:
+        raw = run_vtracer(prepared.rgba, chosen, keyed=prepared.keyed)
+        if len(raw) > output_limit:
+            raise TraceError(
+                "output-limit",
+                f"The SVG has {len(raw):,} bytes, over the limit of {output_limit:,}",
+            )
+        digits = settings.path_precision
+        return tidy(raw, width=own_width, height=own_height, view=view, digits=digits)
+
+    svg = draw(settings)
+    if prepared.keyed and settings.hierarchical == "cutout":
+        # VTracer's cutout can take the colour it keys with for one of the drawing's and fill what
+        # is clear; stacking never does.
+        reach = settings.filter_speckle // 2 + _EDGE
+        if _fills_clear(render(svg, width, height), prepared.rgba, reach):
+            svg = draw(replace(settings, hierarchical="stacked"))
     return Trace(svg, own_width, own_height, width * height)
+
+
+def _fills_clear(picture: NDArray[np.uint8], rgba: NDArray[np.uint8], reach: int) -> bool:
+    """Whether a drawing paints clear areas wider than `reach` px; both of shape (h, w, 4)."""
+    side = 2 * reach + 1
+    clear = np.pad((rgba[..., 3] == 0).astype(np.uint8), reach, constant_values=1)
+    inner = np.asarray(cv2.erode(clear, np.ones((side, side), np.uint8)))[
+        reach : reach + rgba.shape[0], reach : reach + rgba.shape[1]
+    ]
+    return int(np.count_nonzero((picture[..., 3] > 127) & (inner > 0))) > _FILLED

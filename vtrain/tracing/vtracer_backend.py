@@ -38,9 +38,13 @@ def run_vtracer(rgba: NDArray[np.uint8], settings: Settings, *, keyed: bool) -> 
     encoded, png = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), _PNG)
     if not encoded:
         raise TraceError("encode", "The image could not be handed to VTracer")
+    return _convert(png.tobytes(), settings)
+
+
+def _convert(png: bytes, settings: Settings) -> str:
     try:
         svg = vtracer.convert_raw_image_to_svg(
-            png.tobytes(),
+            png,
             img_format="png",
             colormode="color",
             hierarchical=settings.hierarchical,
