@@ -151,3 +151,22 @@ def test_several_images_do_not_go_to_one_file(
     assert not done.stdout
     assert "Give a folder." in done.stderr
     assert not (tmp_path / "out.svg").exists()
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_an_image_is_never_drawn_over(
+    vtrain: Vtrain, tmp_path: Path, policy: Path, *, whole_folder: bool
+) -> None:
+    folder = tmp_path / "logos"
+    folder.mkdir()
+    source = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1h7v7z"/></svg>'
+    (folder / "logo.svg").write_text(source)
+    places = (
+        ("logos", "-o", "logos") if whole_folder else ("logos/logo.svg", "-o", "logos/logo.svg")
+    )
+
+    done = vtrain("trace", *places, "--policy", policy)
+
+    assert done.returncode == 2
+    assert "would replace the image" in done.stderr
+    assert (folder / "logo.svg").read_text() == source

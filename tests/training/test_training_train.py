@@ -93,6 +93,17 @@ def test_a_resumed_run_equals_an_undisturbed_one(new_run: NewRun, traces: int) -
     assert_same_state(newest(parts), newest(whole))
 
 
+def test_resuming_a_finished_run_adds_nothing(new_run: NewRun) -> None:
+    run = new_run("run")
+    train(tiny("ppo.total_traces=16"), run)
+    before = sorted(item.name for item in run.checkpoints.iterdir())
+
+    result = train(tiny("ppo.total_traces=16"), run, resume=True)
+
+    assert result.traces == 16
+    assert before == sorted(item.name for item in run.checkpoints.iterdir())
+
+
 def test_a_fork_starts_from_the_other_runs_policy_and_records_it(new_run: NewRun) -> None:
     parent, child = new_run("parent"), new_run("child")
     train(tiny("ppo.total_traces=16"), parent)

@@ -66,11 +66,14 @@ def trace_files(
 
     Raises:
         DataError: An input does not exist or names no image.
-        UsageError: The taste is unknown, or several images would go to one file.
+        UsageError: The taste is unknown, several images would go to one file, or a drawing would
+            replace an image.
         StorageError: A drawing cannot be written.
     """
     lambda_of(prefer, agent.scoring)
-    for name, target in _plan(inputs, output):
+    plan = _plan(inputs, output)
+    _spare_inputs(plan)
+    for name, target in plan:
         try:
             result = _trace_one(agent, name, prefer=prefer, traces=traces)
         except (ImageRefused, TraceError) as error:
@@ -79,6 +82,17 @@ def trace_files(
         if target is not None:
             write_text(target, result.svg)
         yield Traced(name, target, result, None)
+
+
+def _spare_inputs(plan: list[tuple[str, Path | None]]) -> None:
+    """Refuse to write a drawing over one of the images, before anything is written."""
+    images = {Path(name).resolve() for name, _ in plan if name != STANDARD}
+    for name, target in plan:
+        if target is not None and target.resolve() in images:
+            raise UsageError(
+                f"The drawing of {name} would replace the image {target}.",
+                hint="Give another folder or file with -o.",
+            )
 
 
 def _trace_one(agent: TraceAgent, name: str, *, prefer: str, traces: int) -> TraceResult:

@@ -182,6 +182,10 @@ class Session:
         if self._origin and self._origin.resumed:
             self._update = restore(self._origin.state, self._model, self._env, self._curriculum)
             self._best = self._origin.best
+            # What is saved and checked already is not saved again when nothing is learned on top.
+            self._saved_at = self._update
+            if self._origin.checkpoint.info.get("check") is not None:
+                self._checked_at = self._update
             kept = [row for row in read_jsonl(self._run.metrics) if row["update"] <= self._update]
             write_jsonl(self._run.metrics, kept)
             self._event("resumed", update=self._update, traces=self._model.num_timesteps)
