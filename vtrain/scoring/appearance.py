@@ -21,7 +21,7 @@ class Appearance:
     """Weights of the model.
 
     Attributes:
-        contour: Weight of ``-log(1 - P * R + floor)``.
+        contour: Weight of `contour_term`.
         colour: Weight of the mean clipped colour difference (per dE).
         floor: Keeps the logarithm finite for a perfect contour.
     """
@@ -43,8 +43,13 @@ class Appearance:
             recall: Contour recall, 0 to 1.
             colour_error: Mean clipped colour difference (dE, 0 to 25).
         """
-        contour = -math.log(1 - precision * recall + self.floor)
+        contour = contour_term(precision, recall, self.floor)
         return self.contour * contour - self.colour * colour_error
+
+
+def contour_term(precision: float, recall: float, floor: float) -> float:
+    """``-log(1 - P * R + floor)``: every halving of what is missing counts alike."""
+    return -math.log(1 - precision * recall + floor)
 
 
 @cache

@@ -72,4 +72,4 @@ def _terms(rgba: NDArray[np.uint8], chosen: Mapping[str, Any], reference: Refere
     svg = run_vtracer(np.array(image.convert("RGBA")), settings, keyed=False)
     drawn = tidy(svg, width=_TRACED, height=_TRACED, view=(0, 0, side, side), digits=2)
     scores = score(reference, render(drawn, _JUDGED, _JUDGED))
-    return Terms(scores.precision, scores.recall, scores.colour_error, len(svg))
+    return Terms(scores.precision, scores.recall, scores.colour_error)
