@@ -382,3 +382,14 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert read_json(results)["stages"][1]["status"] == "failed"
     assert again.returncode == 0, again.stderr
     assert "resumed" in again.stderr
+
+
+def test_a_source_that_failed_is_not_forgotten(tmp_path: Path, tiny: Config) -> None:
+    run = RunDirectory.create(tmp_path / "r", name="r")
+    gone = tmp_path / "gone"
+
+    for sources in ([str(gone)], []):
+        with pytest.raises(DataError, match="gone"):
+            run_all(sources, run, tiny)
+
+    assert not run.catalog.exists()

@@ -112,6 +112,12 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         StorageError: It cannot be written. What stood at `path` before still stands.
     """
+    # The rename would put a file in the place of a device or a FIFO.
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise StorageError(
+            f"{path} cannot be written: it is a device, a FIFO or a socket.",
+            hint="Give the name of a file.",
+        )
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:

@@ -195,3 +195,14 @@ def test_a_record_that_did_not_fit_is_taken_back(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert before == path.read_bytes()
+
+
+def test_a_fifo_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    with pytest.raises(StorageError, match="FIFO"):
+        write_bytes(path, b"data")
+
+    assert path.is_fifo()
+    assert list(tmp_path.iterdir()) == [path]

@@ -17,8 +17,9 @@ from vtrain.agent import TraceAgent
 from vtrain.checkpoints.store import CheckpointStore, Loaded
 from vtrain.config.dump import dump_yaml
 from vtrain.data.catalog import Catalog
+from vtrain.data.prepare import prepare
 from vtrain.data.store import ImageStore
-from vtrain.errors import DataError, RunLocked, UsageError
+from vtrain.errors import CheckpointError, DataError, RunLocked, Stopped, UsageError
 from vtrain.rundir import RunDirectory, read_jsonl, write_text
 from vtrain.training.events import TrainingEvent
 from vtrain.training.train import train, train_async
@@ -102,6 +103,63 @@ def test_resuming_a_finished_run_adds_nothing(new_run: NewRun) -> None:
 
     assert result.traces == 16
     assert before == sorted(item.name for item in run.checkpoints.iterdir())
+
+
+def test_a_callback_can_end_training_with_everything_saved(new_run: NewRun) -> None:
+    run = new_run("run")
+
+    def enough(event: TrainingEvent) -> None:
+        if event.kind == "update" and event.data["update"] == 3:
+            raise Stopped("That is enough.")
+
+    with pytest.raises(Stopped, match="enough"):
+        train(tiny("checkpoints.every_updates=100"), run, on_event=enough)
+
+    assert newest(run).documents["state"]["update"] >= 2
+    assert train(tiny("checkpoints.every_updates=100"), run, resume=True).updates == 4
+    assert [row["update"] for row in records(run)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("change", ["ppo.n_envs=4", "ppo.hidden=[8]"])
+def test_a_resume_that_does_not_fit_says_what_differs(new_run: NewRun, change: str) -> None:
+    run = new_run("run")
+    train(tiny("ppo.total_traces=16"), run)
+
+    with pytest.raises(CheckpointError, match=change.split("=", maxsplit=1)[0]):
+        train(tiny(change), run, resume=True)
+
+
+def test_a_resume_on_other_images_is_refused(new_run: NewRun) -> None:
+    run = new_run("run")
+    train(tiny("ppo.total_traces=16"), run)
+    prepare([], run=run, config=tiny("data.sample_count=20").data, workers=0)
+
+    with pytest.raises(CheckpointError, match="other images"):
+        train(tiny(), run, resume=True)
+
+
+def test_an_updates_figures_count_its_own_traces(new_run: NewRun) -> None:
+    run = new_run("run")
+    train(tiny("validation.every_updates=100"), run)
+
+    for row in read_jsonl(run.metrics):
+        assert row["wall"]["traces_measured"] <= 16
+        assert row["wall"]["traces_measured"] + row["wall"]["cache_hits"] == 32
+
+
+def test_measuring_can_be_broken_off_part_of_the_way(new_run: NewRun) -> None:
+    run = new_run("run")
+    done: list[int] = []
+
+    result = train(
+        tiny(),
+        run,
+        on_event=lambda event: done.append(event.done) if event.kind == "progress" else None,
+        cancelled=lambda: any(0 < count < 24 for count in done[-1:]),
+    )
+
+    assert (result.updates, result.stopped) == (0, "cancelled")
+    assert not run.checkpoints.exists()
 
 
 def test_a_fork_starts_from_the_other_runs_policy_and_records_it(new_run: NewRun) -> None:

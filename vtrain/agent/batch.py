@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -141,12 +142,16 @@ def _expand(text: str) -> list[tuple[str, Path]]:
         return [(STANDARD, Path("stdin"))]
     path = Path(text)
     if path.is_dir():
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise DataError(f"The folder {path} cannot be read.", hint="Check its permissions.")
         files = sorted(
             item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES and item.is_file()
         )
         if not files:
             kinds = " ".join(sorted(SUFFIXES))
-            raise DataError(f"The folder {path} holds no image ({kinds}).")
+            raise DataError(
+                f"The folder {path} holds no image ({kinds}).", hint="Name one that does."
+            )
         return [(str(item), item.relative_to(path)) for item in files]
     if path.exists() or path.is_symlink():
         return [(text, Path(path.name))]

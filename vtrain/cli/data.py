@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from vtrain.cli.bar import bar
 from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
-from vtrain.cli.output import console, print_json, print_table, say
+from vtrain.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +53,7 @@ def prepare(
     existing = RunDirectory(run) if run.is_dir() else None
     settings = resolve_config(existing, config, set_)
     directory = RunDirectory.create(run, name=settings.name)
-    with directory.lock("data prepare"), _progress("Preparing") as on_progress:
+    with directory.lock("data prepare"), bar("Preparing") as on_progress:
         catalog = prepare_images(
             sources, run=directory, config=settings.data, on_progress=on_progress
         )
@@ -270,20 +269,3 @@ def _write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "PNG", optimize=True)
     write_bytes(path, buffer.getvalue())
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar in a terminal, and nothing elsewhere."""
-    screen = console()
-    if not screen.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    with Progress(
-        "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=screen, transient=True,
-    ) as bar:  # fmt: skip
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

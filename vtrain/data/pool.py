@@ -19,6 +19,7 @@ from vtrain.data.pairs import prepare_image
 from vtrain.data.store import ImageStore
 from vtrain.errors import ImageRefused
 from vtrain.images import has_transparency
+from vtrain.resources import usable_cores
 
 _TIME_LIMIT = 60.0  # seconds for one image; the slowest of 2000 logos takes under one
 
@@ -66,7 +67,7 @@ def decoder(config: DataConfig, folder: Path, *, workers: int | None = None) -> 
         yield partial(_here, job)
         return
     pool = ProcessPool(
-        max_workers=workers or _usable_cores(),
+        max_workers=workers or usable_cores(),
         max_tasks=512,  # a leak in a decoder stays small
         initializer=_start,
         context=multiprocessing.get_context("spawn"),
@@ -82,12 +83,6 @@ def _start() -> None:
     cv2.setNumThreads(1)
     # What goes wrong comes back as an exception; a panic of the renderer also prints a backtrace.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _here(job: Callable[[Path], Made], paths: Sequence[Path]) -> Iterator[Made | ImageRefused]:

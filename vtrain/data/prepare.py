@@ -149,8 +149,9 @@ def _nothing(sources: Sequence[str | Path], seen: Scan, rejected: Sequence[Rejec
     counts = Counter(item.reason for item in rejected).most_common()
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts)
     first = rejected[0]
+    files = "1 file was" if len(seen.found) == 1 else f"{len(seen.found)} files were"
     return DataError(
-        f"No image in {names} can be used: {len(seen.found)} files were looked at ({reasons}); "
+        f"No image in {names} can be used: {files} looked at ({reasons}); "
         f"the first is {first.name}: {first.detail}.",
-        hint="vtrain reads PNG, JPEG, WebP, BMP, GIF, TIFF and SVG.",
+        hint="Name a folder that holds images which can be read.",
     )

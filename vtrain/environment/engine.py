@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -33,8 +33,8 @@ Group = tuple[Request, ...]
 class Backend(Protocol):
     """Where groups of requests are measured. A group shares its image."""
 
-    def run(self, groups: Sequence[Group]) -> Iterator[list[Measurement]]:
-        """The measurements of each group, in the order of the groups."""
+    def run(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Measurement]]]:
+        """The position and the measurements of each group, as soon as they are there."""
 
 
 class Engine:
@@ -69,7 +69,8 @@ class Engine:
         self.hits += len(wanted) - len(missing)
         done = 0
         groups = _by_image(missing)
-        for group, measurements in zip(groups, self._backend.run(groups), strict=True):
+        for index, measurements in self._backend.run(groups):
+            group = groups[index]
             found = dict(zip(group, measurements, strict=True))
             self._known.update(found)
             self._remember(found)
@@ -77,6 +78,11 @@ class Engine:
             if on_progress:
                 on_progress(len(wanted) - len(missing) + done, len(wanted))
         return [self._known[request] for request in wanted]
+
+    def close(self) -> None:
+        """Close the cache, for an engine that was not made by `open_engine`."""
+        if self._cache is not None:
+            self._cache.close()
 
     def _recall(self, requests: Sequence[Request]) -> list[Request]:
         """Take what the cache knows; what is left."""
@@ -115,10 +121,10 @@ class LocalBackend:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
 
-    def run(self, groups: Sequence[Group]) -> Iterator[list[Measurement]]:
+    def run(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Measurement]]]:
         """As `Backend.run`."""
-        for group in groups:
-            yield [self._bench.measure(request) for request in group]
+        for index, group in enumerate(groups):
+            yield index, [self._bench.measure(request) for request in group]
 
 
 class WorkerBackend:
@@ -133,22 +139,18 @@ class WorkerBackend:
         self._workers = workers
         self._time_limit = time_limit
 
-    def run(self, groups: Sequence[Group]) -> Iterator[list[Measurement]]:
+    def run(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Measurement]]]:
         """As `Backend.run`."""
         # Longest first: no worker is left with a long group when the others are done.
         order = sorted(range(len(groups)), key=lambda index: -_work(groups[index]))
         tasks = [groups[index] for index in order]
         limits = [self._time_limit * len(group) for group in tasks]
-        results: dict[int, list[Measurement]] = {}
         for outcome in self._workers.run(tasks, time_limits=limits):
-            group = tasks[outcome.index]
-            if outcome.result is None:
+            measurements = outcome.result
+            if measurements is None:
                 _LOG.warning("measuring again, one by one: %s", outcome.error)
-                results[order[outcome.index]] = self._one_by_one(group)
-            else:
-                results[order[outcome.index]] = outcome.result
-        for index in range(len(groups)):
-            yield results[index]
+                measurements = self._one_by_one(tasks[outcome.index])
+            yield order[outcome.index], measurements
 
     def _one_by_one(self, group: Group) -> list[Measurement]:
         singles: list[Group] = [(request,) for request in group]
@@ -185,19 +187,17 @@ def open_engine(
 def _engine(
     images: Path, workers: int, tracing: TracingConfig, cache: Path | None
 ) -> Iterator[Engine]:
-    store = MeasurementCache(cache) if cache else None
-    try:
-        with Workers[Group, list[Measurement]](
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(MeasurementCache(cache))) if cache else None
+        pool = Workers[Group, list[Measurement]](
             _measure_group,
             count=workers,
             memory_limit=tracing.memory_limit,
             setup=_set_up_bench,
             setup_arguments=(images, tracing.output_limit),
-        ) as pool:
-            yield Engine(WorkerBackend(pool, tracing.time_limit), store)
-    finally:
-        if store:
-            store.close()
+        )
+        stack.enter_context(closing(pool))
+        yield Engine(WorkerBackend(pool, tracing.time_limit), store)
 
 
 def _by_image(requests: Sequence[Request]) -> list[Group]:

@@ -96,3 +96,7 @@ class TraceEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
             "measurement": step.measurement.as_dict(),
         }
         return episode.observation, step.reward, step.done, False, info
+
+    def close(self) -> None:
+        """Close the measurement cache."""
+        self._engine.close()

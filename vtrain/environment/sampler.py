@@ -71,7 +71,8 @@ class EpisodeSampler:
         active = [name for name in categories if name in self._images] or list(self._images)
         generator = np.random.default_rng((self._seed, 1, group))
         category = active[int(generator.integers(len(active)))]
-        # A shuffled pass over the category, started anew when it ends: every image comes up.
+        # A shuffled order of the category, a place in it for each group, started anew when it ends:
+        # within one order no image comes up twice.
         ids = self._images[category]
         turn, position = divmod(group, len(ids))
         order = np.random.default_rng((self._seed, 2, turn)).permutation(len(ids))

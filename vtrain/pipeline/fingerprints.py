@@ -118,8 +118,16 @@ class Ledger:
         found = self._read()["sources"]
         return None if found is None else tuple(found)
 
-    def put(self, stage: str, entry: Entry, *, sources: Sequence[str] | None = None) -> None:
-        """Record a stage's run, and the sources when given.
+    def remember(self, sources: Sequence[str]) -> None:
+        """Record the sources before they are used: should they fail, they are not forgotten.
+
+        Raises:
+            StorageError: The file cannot be written.
+        """
+        write_json(self.path, {**self._read(), "sources": list(sources)}, schema=_SCHEMA)
+
+    def put(self, stage: str, entry: Entry) -> None:
+        """Record a stage's run.
 
         Raises:
             StorageError: The file cannot be written.
@@ -132,8 +140,6 @@ class Ledger:
             "length": entry.length,
             "outputs": entry.outputs,
         }
-        if sources is not None:
-            document["sources"] = list(sources)
         write_json(self.path, document, schema=_SCHEMA)
 
     def _read(self) -> dict[str, Any]:

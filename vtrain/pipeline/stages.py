@@ -88,6 +88,7 @@ class Stages:
                 figures=_data_figures(catalog),
             )
         used = list(sources) or list(known or ())
+        self._ledger.remember([str(Path(name).absolute()) for name in used])
         fingerprint = data_fingerprint(used, self.config)
         if (
             not self.force
@@ -106,7 +107,7 @@ class Stages:
             done = Entry(
                 fingerprint, finished=True, figures=_data_figures(catalog), outputs=catalog.digest
             )
-            self._ledger.put("data", done, sources=[str(Path(name).absolute()) for name in used])
+            self._ledger.put("data", done)
         origin = "" if used else " (procedural samples)"
         return Done(skipped=False, detail=_counts(catalog) + origin, figures=_data_figures(catalog))
 

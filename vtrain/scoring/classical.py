@@ -15,6 +15,9 @@ Mask = NDArray[np.bool_]
 PSNR_LIMIT = 100.0
 """Reported for equal pictures, whose ratio is infinite (dB)."""
 _WINDOW = 7
+"""Side of SSIM's window (px), scikit-image's default."""
+_MS_WINDOW = 11
+"""Side of the Gaussian window (px)."""
 _MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the scales, finest first (Wang, Simoncelli and Bovik 2003)."""
 
@@ -45,7 +48,7 @@ def ms_ssim(reference: Rgb, picture: Rgb, mask: Mask) -> float:
     other = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float64)
     inside = mask.astype(np.float64)
     scales = [(one, other, inside)]
-    while len(scales) < len(_MS_WEIGHTS) and min(scales[-1][0].shape) >= 2 * _WINDOW:
+    while len(scales) < len(_MS_WEIGHTS) and min(scales[-1][0].shape) >= 2 * _MS_WINDOW:
         half = tuple(side // 2 for side in reversed(scales[-1][0].shape))
         scales.append(
             tuple(
@@ -80,7 +83,7 @@ def _ssim_terms(
     """Maps of luminance and of contrast times structure, with a Gaussian window (sigma 1.5 px)."""
 
     def blur(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cv2.GaussianBlur(plane, (11, 11), 1.5), np.float64)
+        return np.asarray(cv2.GaussianBlur(plane, (_MS_WINDOW, _MS_WINDOW), 1.5), np.float64)
 
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     mean, mean_other = blur(one), blur(other)

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as TimeLimit
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 import cv2
 from pebble import ProcessExpired, ProcessPool
@@ -113,17 +112,6 @@ class Workers(Generic[Task, Result]):
         self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it bare
         self._pool.join()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def _start_worker(
     memory_limit: int, setup: Callable[..., None], arguments: tuple[Any, ...]
@@ -134,6 +122,8 @@ def _start_worker(
     # The main process decides when to stop: Ctrl-C reaches the whole group, workers must finish.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup(*arguments)
+    # What fails from here on comes back as an outcome; Rust would print a backtrace as well.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if not _STATM.exists():
         return  # without Linux's /proc the limit cannot be set relative to the start
     limit = _address_space() + memory_limit * _MIB

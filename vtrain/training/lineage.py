@@ -9,6 +9,7 @@ from typing import Any
 from stable_baselines3 import PPO
 
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore, Loaded
+from vtrain.config.schema import Config
 from vtrain.errors import CheckpointError
 from vtrain.rundir import RunDirectory
 from vtrain.tracing.parameters import TABLE_DIGEST
@@ -54,6 +55,32 @@ class Origin:
         """Utility and step of the best check so far."""
         best = self.loaded.documents["state"]["best"]
         return None if best is None else (float(best[0]), int(best[1]))
+
+    def check_fits(self, config: Config, dataset: str, model: PPO) -> None:
+        """Say what stands in the way of going on exactly where the checkpoint was.
+
+        Args:
+            config: The configuration to go on with.
+            dataset: Digest of the catalog.
+            model: A learner built from the configuration.
+
+        Raises:
+            CheckpointError: The images, the network or the number of environments differ.
+        """
+        if self.checkpoint.info.get("dataset") != dataset:
+            raise CheckpointError(
+                f"{self.checkpoint.name} was trained on other images than {self.run} holds now.",
+                hint="Prepare the same images again, or start from its policy in another run "
+                f"with --fork {self.run}.",
+            )
+        saved = len(self.loaded.documents["state"]["environments"]["episodes"])
+        if saved != config.ppo.n_envs:
+            raise CheckpointError(
+                f"{self.checkpoint.name} was trained with ppo.n_envs={saved}, and now it is "
+                f"{config.ppo.n_envs}.",
+                hint=f"Go on with --set ppo.n_envs={saved}, or use --fork {self.run}.",
+            )
+        self.give_policy(model)
 
     def give_policy(self, model: PPO) -> None:
         """Put the checkpoint's policy into a model.

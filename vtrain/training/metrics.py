@@ -26,9 +26,10 @@ class Clock:
         self._traces = 0
         self._hits = 0
 
-    def start(self) -> None:
-        """Begin the first lap."""
+    def start(self, engine: Engine) -> None:
+        """Begin the first lap: what was measured before it is not learning's."""
         self._last = time.monotonic()
+        self._traces, self._hits = engine.traces, engine.hits
 
     def lap(self, engine: Engine) -> dict[str, Any]:
         """The figures since the last lap.

@@ -9,14 +9,12 @@ from typing import Any
 
 from stable_baselines3 import PPO
 
-from vtrain.agent.network import PolicyNetwork, policy_arrays
-from vtrain.checkpoints.store import CheckpointStore
-from vtrain.config.dump import config_hash
+from vtrain.agent.network import PolicyNetwork
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
+from vtrain.errors import Stopped
 from vtrain.rundir import JsonlWriter, RunDirectory, read_jsonl, write_json, write_jsonl
-from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.training.check import Check, check_policy
 from vtrain.training.curriculum import Curriculum, StageResult
 from vtrain.training.events import TrainingCallback, TrainingEvent
@@ -24,6 +22,7 @@ from vtrain.training.lineage import Origin
 from vtrain.training.metrics import Clock, update_record
 from vtrain.training.model import Update, make_model, start, updates
 from vtrain.training.problem import Problem, measure_defaults
+from vtrain.training.saving import Saving
 from vtrain.training.state import ExactState, capture, restore
 from vtrain.training.stop import Interrupted, StopRequest
 from vtrain.training.tensorboard import tensorboard_writers
@@ -80,7 +79,7 @@ class Session:
         self._config, self._run, self._origin = config, run, origin
         self._stop, self._tell = stop, on_event
         self._problem, self._engine = problem, engine
-        self._store = CheckpointStore(run.checkpoints)
+        self._saving = Saving(config, run, problem)
         self._curriculum = Curriculum(config.curriculum)
         self._env = TraceVecEnv(
             problem.rules,
@@ -98,7 +97,6 @@ class Session:
         )
         self._clock = Clock()
         self._update = 0
-        self._best: tuple[float, int] | None = None
         self._defaults: dict[str, Measurement] = {}
         self._saved_at = self._checked_at = -1
         self._boundary: ExactState | None = None
@@ -111,6 +109,11 @@ class Session:
         except Interrupted:
             if self._boundary is None:
                 return self._result()
+        except Stopped:
+            # A callback has had enough: what was learned up to the last boundary is kept.
+            if self._boundary is not None and self._saved_at != self._update:
+                self._save(self._boundary, None)
+            raise
         return self._end()
 
     def _prepare(self) -> None:
@@ -126,7 +129,7 @@ class Session:
     def _learn(self) -> None:
         """Update by update. A signal breaks a rollout off: the state before it is what is saved."""
         self._tell(TrainingEvent("phase", "Learning"))
-        self._clock.start()
+        self._clock.start(self._engine)
         total = self._config.ppo.total_traces
         learning = updates(self._model, self._env, total=total)
         with JsonlWriter(self._run.metrics) as metrics:
@@ -180,8 +183,9 @@ class Session:
     def _begin(self, table: MeasuredTable) -> None:
         """Put the policy where learning starts: resumed, forked, or fitted to the table."""
         if self._origin and self._origin.resumed:
+            self._origin.check_fits(self._config, self._problem.catalog.digest, self._model)
             self._update = restore(self._origin.state, self._model, self._env, self._curriculum)
-            self._best = self._origin.best
+            self._saving.best = self._origin.best
             # What is saved and checked already is not saved again when nothing is learned on top.
             self._saved_at = self._update
             if self._origin.checkpoint.info.get("check") is not None:
@@ -254,53 +258,18 @@ class Session:
         )
 
     def _check(self, state: ExactState) -> Check:
-        arrays = self._policy_arrays(state)
-        network = PolicyNetwork.from_arrays(arrays, name="the policy in training")
+        network = PolicyNetwork.from_arrays(
+            self._saving.policy(state), name="the policy in training"
+        )
         check = check_policy(network, self._problem, self._engine, self._config.scoring)
         self._checked_at = self._update
         self._tell(TrainingEvent("check", "Checked", data=check.as_dict()))
         return check
 
     def _save(self, state: ExactState, check: Check | None) -> None:
-        """Write a checkpoint of a state, point at it, and prune."""
-        step = int(state.document["traces"])
-        better = check is not None and (self._best is None or check.utility > self._best[0])
-        if check is not None and better:
-            self._best = (check.utility, step)
-        document = {**state.document, "best": self._best}
-        checkpoint = self._store.save(
-            step,
-            tensors={
-                "policy": self._policy_arrays(state),
-                "optimizer": state.optimizer,
-                "generators": state.generators,
-            },
-            documents={"state": document},
-            info={
-                "update": self._update,
-                "traces": step,
-                "utility": check.utility if check else None,
-                "check": check.as_dict() if check else None,
-                "config": config_hash(self._config),
-                "dataset": self._problem.catalog.digest,
-                "table": TABLE_DIGEST,
-                "stage": self._curriculum.stage.name,
-            },
-        )
+        name = self._saving.save(state, check, stage=self._curriculum.stage.name)
         self._saved_at = self._update
-        if better:
-            self._store.mark_best(checkpoint)
-        kept = self._config.checkpoints
-        self._store.prune(kept.keep_last, kept.keep_best)
-        self._event("checkpoint", name=checkpoint.name, best=better, update=self._update)
-        self._tell(TrainingEvent("checkpoint", f"Saved {checkpoint.name}"))
-
-    def _policy_arrays(self, state: ExactState) -> dict[str, Any]:
-        return policy_arrays(
-            state.weights,
-            self._problem.rules.normaliser,
-            input_size=self._config.data.input_size,
-        )
+        self._tell(TrainingEvent("checkpoint", f"Saved {name}"))
 
     def _end(self) -> TrainingResult:
         """Save what is not saved yet."""
@@ -318,11 +287,12 @@ class Session:
             limit = "cancelled"
         reason = number.name if number is not None else limit
         traces = self._boundary.document["traces"] if self._boundary else 0
+        best = self._saving.best
         result = TrainingResult(
             updates=self._update,
             traces=int(traces),
-            best_utility=self._best[0] if self._best else None,
-            best_step=self._best[1] if self._best else None,
+            best_utility=best[0] if best else None,
+            best_step=best[1] if best else None,
             seconds=time.monotonic() - self._clock.began,
             stopped=reason,
         )

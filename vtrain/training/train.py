@@ -53,20 +53,20 @@ def train(
         DataError: The data is not prepared.
         UsageError: The run has checkpoints, and they are not to be gone on from.
         CheckpointError: Nothing to resume or fork from.
-        Stopped: A signal ended the training; everything is saved.
+        Stopped: A signal or a callback ended the training; everything is saved.
     """
     preset(config.environment.baseline)
-    if not resume and CheckpointStore(run.checkpoints).checkpoints():
-        raise UsageError(
-            f"{run.root} has checkpoints already.",
-            hint="Go on with --resume, or train in another --run directory.",
-        )
     limit = config.ppo.time_limit if time_limit is None else time_limit
     torch.set_num_threads(config.resources.torch_threads)
     with (
         run.lock("train"),
         stop_requests(limit, signals=handle_signals, cancelled=cancelled) as stop,
     ):
+        if not resume and CheckpointStore(run.checkpoints).checkpoints():
+            raise UsageError(
+                f"{run.root} has checkpoints already.",
+                hint="Go on with --resume, or train in another --run directory.",
+            )
         origin = find_origin(run, resume=resume, fork=fork)
         with _session(config, run, origin, stop, on_event or _ignore) as session:
             result = session.run()
@@ -127,10 +127,16 @@ def _stopped(stop: StopRequest, run: RunDirectory) -> Stopped:
     number = stop.signal
     if number is None:
         raise AssertionError
-    error = Stopped(
-        f"Stopped by {number.name} after saving.",
-        hint=f"Go on with `vtrain train --run {run.root} --resume`.",
-    )
+    if CheckpointStore(run.checkpoints).checkpoints():
+        error = Stopped(
+            f"Stopped by {number.name} after saving.",
+            hint=f"Go on with `vtrain train --run {run.root} --resume`.",
+        )
+    else:
+        error = Stopped(
+            f"Stopped by {number.name} before there was a policy; the measurements are kept.",
+            hint="Give the same command again to go on.",
+        )
     error.exit_code = EXIT_CODES[number]
     return error
 

@@ -1,0 +1,42 @@
+import signal
+from pathlib import Path
+
+import pytest
+
+from vtrain.rundir import RunDirectory
+from vtrain.training.stop import Interrupted, StopRequest, stop_requests
+from vtrain.training.train import _stopped
+
+
+def test_a_signal_is_noticed_and_the_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_requests(0, signals=True, cancelled=lambda: False) as request:
+        wanted = [request.wanted]
+        signal.raise_signal(signal.SIGTERM)
+        wanted.append(request.wanted)
+
+        assert wanted == [False, True]
+        with pytest.raises(Interrupted):
+            request.interrupt(by_time=False)
+
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_time_limit_breaks_off_only_where_asked() -> None:
+    request = StopRequest(1e-9)
+
+    request.interrupt(by_time=False)
+    with pytest.raises(Interrupted):
+        request.interrupt(by_time=True)
+
+
+def test_a_stop_before_there_is_a_policy_promises_none(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "r", name="r")
+    request = StopRequest(0)
+    request.notice(signal.SIGTERM, None)
+
+    error = _stopped(request, run)
+
+    assert error.exit_code == 143
+    assert "before there was a policy" in error.message
+    assert "--resume" not in str(error)
