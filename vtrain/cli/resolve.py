@@ -44,5 +44,7 @@ def parse_duration(text: str, *, option: str) -> float:
 
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
     if match is None or float(match[1]) <= 0:
-        raise UsageError(f"{option} {text!r} is not a time.", hint="Write 90s, 55m or 1.5h.")
+        raise UsageError(
+            f"{option} {text!r} is no time to run for.", hint="Write 90s, 55m or 1.5h."
+        )
     return float(match[1]) * _UNITS[match[2]]
