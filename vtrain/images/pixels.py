@@ -61,15 +61,21 @@ def resize(
         # Three 8-bit channels take the fast path of OpenCV and lose nothing.
         colour = cv2.resize(rgba[..., :3], (width, height), interpolation=cv2.INTER_AREA)
         return _with_alpha(np.asarray(colour, np.uint8), 255)
-    floats = rgba.astype(np.float32)
-    floats[..., :3] *= floats[..., 3:] / 255.0
-    small = np.asarray(cv2.resize(floats, (width, height), interpolation=cv2.INTER_AREA))
-    alpha = small[..., 3:]
-    colour = np.divide(
-        small[..., :3] * 255.0, alpha, out=np.zeros_like(small[..., :3]), where=alpha >= 0.5
-    )
-    result = np.concatenate([colour, alpha], axis=2)
-    return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8)
+    # Plane by plane: numpy is slow along a last axis of four.
+    *colours, alpha = (plane.astype(np.float32) for plane in cv2.split(rgba))
+    share = alpha / np.float32(255)
+    small_alpha = _by_area(alpha, width, height)
+    seen = small_alpha >= 0.5
+    planes = [np.zeros((height, width), np.float32) for _ in colours]
+    for plane, colour in zip(planes, colours, strict=True):
+        small = _by_area(colour * share, width, height)
+        np.divide(small * np.float32(255), small_alpha, out=plane, where=seen)
+    merged = np.asarray(cv2.merge([*planes, small_alpha]), np.float32)
+    return np.asarray(np.clip(np.rint(merged, out=merged), 0, 255, out=merged), np.uint8)
+
+
+def _by_area(plane: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _resize_lanczos(rgba: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -103,11 +109,11 @@ def over(rgba: NDArray[np.uint8], backdrop: tuple[int, int, int]) -> NDArray[np.
 
 def encode_png(rgba: NDArray[np.uint8]) -> bytes:
     """Encode as a lossless PNG; opaque images are written without alpha."""
-    # cv2 takes BGR order; level 1 is several times faster than the default and little larger.
-    order = [2, 1, 0, 3] if has_transparency(rgba) else [2, 1, 0]
-    done, data = cv2.imencode(
-        ".png", np.ascontiguousarray(rgba[..., order]), [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    )
+    # cv2 takes BGR order. Flat areas need no prediction: without it, level 1 is four times faster
+    # than with it, and its files are smaller.
+    order = cv2.COLOR_RGBA2BGRA if has_transparency(rgba) else cv2.COLOR_RGBA2BGR
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    done, data = cv2.imencode(".png", cv2.cvtColor(rgba, order), options)
     if not done:  # pragma: no cover - only on an array that is not an image
         msg = f"cannot encode an array of shape {rgba.shape} as PNG"
         raise ValueError(msg)
