@@ -25,6 +25,8 @@ _OWN: tuple[tuple[bytes, str], ...] = (
     (b"BM", "BMP"),
 )
 
+_READ_TRIES = 3
+
 # Openings of formats that people meet and that are refused by name. Magic numbers as in the
 # `file` database.
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
@@ -112,6 +114,19 @@ def read(
 
 def read_bytes(path: Path, *, limits: Limits) -> bytes:
     """Read a regular file of at most `limits.max_file_bytes`; raise ImageRefused as `read`."""
+    return read_file(path, limits=limits)[0]
+
+
+def read_file(path: Path, *, limits: Limits) -> tuple[bytes, os.stat_result]:
+    """Read a regular file that holds still, and what the system says of it.
+
+    Args:
+        path: A regular file, or a link to one.
+        limits: `max_file_bytes` is applied before anything is read.
+
+    Raises:
+        ImageRefused: As `read`, and ``changing`` when it is written to at the same time.
+    """
     name = str(path)
     try:
         # Without O_NONBLOCK, opening a FIFO waits for a writer that may never come.
@@ -123,18 +138,24 @@ def read_bytes(path: Path, *, limits: Limits) -> bytes:
     except OSError as error:
         raise _unreadable(name, error) from error
     try:
-        # The open file is judged, not the path: a path could be exchanged in between.
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageRefused(name, "not-a-file", f"it is {_kind(status.st_mode)}")
-        if status.st_size > limits.max_file_bytes:
-            raise _file_too_large(name, status.st_size, limits)
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(limits.max_file_bytes + 1)
+        for _ in range(_READ_TRIES):
+            # The open file is judged, not the path: a path could be exchanged in between.
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageRefused(name, "not-a-file", f"it is {_kind(status.st_mode)}")
+            if status.st_size > limits.max_file_bytes:
+                raise _file_too_large(name, status.st_size, limits)
+            os.lseek(handle, 0, os.SEEK_SET)
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                data = file.read(limits.max_file_bytes + 1)
+            after = os.fstat(handle)
+            if (after.st_size, after.st_mtime_ns) == (status.st_size, status.st_mtime_ns):
+                return data, status
     except OSError as error:
         raise _unreadable(name, error) from error
     finally:
         os.close(handle)
+    raise ImageRefused(name, "changing", "it is being written to")
 
 
 def sniff(data: bytes) -> str:

@@ -6,6 +6,7 @@ import io
 import struct
 import threading
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,9 @@ _PILLOW_ERRORS = (
 # image; real ones have about ten. Scans times pixels beyond this take more than some seconds.
 _MAX_SCANNED_PIXELS = 1_600_000_000
 
+# Sum of the luminance quantisation table K.1 of ITU-T T.81.
+_STANDARD_SUM = 3688
+
 # `warnings.catch_warnings` swaps process-wide state, so two threads must not be inside it.
 _WARNINGS_LOCK = threading.Lock()
 
@@ -70,6 +74,7 @@ def decode_raster(data: bytes, kind: str, *, name: str, limits: Limits) -> Pictu
                 _check_size(image.size, name=name, limits=limits)
                 if kind == "JPEG":
                     _check_jpeg(data, image.size, name=name)
+                mode, depth, quality = _facts(image, data, kind)
                 image.load()
                 rgba, notes = _to_rgba(image, data, name=name)
                 rgba = _oriented(rgba, image, notes)
@@ -80,7 +85,14 @@ def decode_raster(data: bytes, kind: str, *, name: str, limits: Limits) -> Pictu
         except _PILLOW_ERRORS as error:
             raise _refusal(error, name=name, kind=kind) from error
     notes.extend(sorted({f"warning: {warning.message}" for warning in caught}))
-    return Picture(np.ascontiguousarray(rgba), kind, tuple(notes))
+    return Picture(
+        np.ascontiguousarray(rgba),
+        kind,
+        tuple(notes),
+        mode=mode,
+        bit_depth=depth,
+        jpeg_quality=quality,
+    )
 
 
 def header_size(data: bytes, kind: str, *, name: str) -> tuple[int, int]:
@@ -98,6 +110,27 @@ def header_size(data: bytes, kind: str, *, name: str) -> tuple[int, int]:
                 return image.size
         except _PILLOW_ERRORS as error:
             raise _refusal(error, name=name, kind=kind) from error
+
+
+def _facts(image: Image.Image, data: bytes, kind: str) -> tuple[str, int, int]:
+    """Mode, bits of a channel, and the quality of a JPEG (0 for others)."""
+    mode = image.mode
+    depth = {"1": 1, "F": 32, "I": 32}.get(mode, 16 if mode.startswith("I;16") else 8)
+    if kind == "PNG":
+        depth = _png_depth(data)
+    tables = getattr(image, "quantization", None) if kind == "JPEG" else None
+    return mode, depth, _jpeg_quality(tables[0]) if tables and 0 in tables else 0
+
+
+def _jpeg_quality(table: Sequence[int]) -> int:
+    """Quality on the IJG's scale that a luminance table stands for (libjpeg, jcparam.c).
+
+    The scale multiplies every entry of the standard table (ITU-T T.81, table K.1) alike, so the sum
+    tells it, whatever the order of the entries.
+    """
+    scale = 100 * sum(table) / _STANDARD_SUM
+    quality = 5000 / scale if scale > 100 else (200 - scale) / 2
+    return round(min(max(quality, 1), 100))
 
 
 def _check_size(size: tuple[int, int], *, name: str, limits: Limits) -> None:

@@ -69,7 +69,7 @@ def decode_svg(
         raise ImageRefused(name, "invalid-svg", "it is neither UTF-8 nor UTF-16") from error
     facts = check_svg(text, side, name=name, limits=limits)
     rgba = _render(text, side, name=name, fonts=facts.has_text, isolated=isolated)
-    return Picture(rgba, "SVG", facts.notes)
+    return Picture(rgba, "SVG", facts.notes, mode="SVG")
 
 
 def render_svg(svg: str | bytes, side: int, *, name: str = "svg") -> NDArray[np.uint8]:

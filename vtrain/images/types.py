@@ -32,11 +32,17 @@ class Picture:
         rgba: Shape (height, width, 4), straight alpha.
         format: One of `FORMATS`.
         notes: What a person should know: ``animated: first frame``, ``16 bits reduced to 8``, ...
+        mode: Pixels of the file as Pillow names them (``RGBA``, ``P``, ``CMYK``, ...); ``SVG``.
+        bit_depth: Bits of a channel in the file.
+        jpeg_quality: What a JPEG's tables stand for on the IJG's scale, 1 to 100; 0 for others.
     """
 
     rgba: NDArray[np.uint8]
     format: str
     notes: tuple[str, ...] = ()
+    mode: str = "RGBA"
+    bit_depth: int = 8
+    jpeg_quality: int = 0
 
 
 DEFAULT_LIMITS = Limits()
