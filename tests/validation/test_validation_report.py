@@ -18,10 +18,10 @@ from tests.validation.judging import Bench as Numbers
 from tests.validation.judging import Fixed, entry, measurement
 from vtrain.config.schema import ScoringConfig
 from vtrain.errors import DataError
+from vtrain.html import element, image, page
 from vtrain.rundir import RunDirectory, read_jsonl
 from vtrain.tracing.parameters import PRESETS, encode_settings
 from vtrain.validation.gallery import Exhibit, Picture, pick
-from vtrain.validation.html import element, image, page
 from vtrain.validation.judge import Judgement, judge
 from vtrain.validation.page import PLOT_TEXTS, html_report
 from vtrain.validation.plots import all_plots, front, png

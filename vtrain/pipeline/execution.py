@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from vtrain.html import element, page, table
 from vtrain.pipeline.advice import Suggestion
 from vtrain.rundir import RunDirectory, library_versions, now, write_json, write_text
-from vtrain.validation.html import element, page, table
 from vtrain.validation.report import headline
 from vtrain.validation.results import Record
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from vtrain.html import Markup, element, image, page, table
 from vtrain.validation.gallery import Exhibit, Picture
-from vtrain.validation.html import Markup, element, image, page, table
 from vtrain.validation.report import LEGEND, headline, tables
 from vtrain.validation.results import Record
 

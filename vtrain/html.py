@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -48,7 +49,7 @@ class Markup:
 Child = str | Markup
 
 
-def element(name: str, *children: Child, kind: str = "", **attributes: str) -> Markup:
+def element(name: str, /, *children: Child, kind: str = "", **attributes: str) -> Markup:
     """An element; text children and attribute values are escaped.
 
     Args:
@@ -95,19 +96,30 @@ def image(data: bytes, media: str, alt: str, kind: str = "") -> Markup:
     return element("img", kind=kind, src=source, alt=alt)
 
 
-def page(title: str, *children: Child) -> str:
-    """A whole document that loads nothing, runs nothing and may be mailed as it is.
+def page(title: str, *children: Child, style: str = "", script: str = "") -> str:
+    """A whole document that loads nothing and may be mailed as it is.
 
     SVGs are shown as images, in which browsers run no script and fetch nothing.
+
+    Args:
+        title: Of the document.
+        children: Its body.
+        style: Rules beside the common ones.
+        script: The one script that may run, as the code has it: never user text. The policy names
+            its digest, so that no other can.
     """
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
     head = element(
         "head",
         element("meta", charset="utf-8"),
         Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         element("title", title),
-        Markup(f"<style>{_STYLE}</style>"),
+        Markup(f"<style>{_STYLE}{style}</style>"),
     )
-    body = element("body", join(children, "\n"))
+    last = (Markup(f"<script>{script}</script>"),) if script else ()
+    body = element("body", join((*children, *last), "\n"))
     return f'<!doctype html>\n<html lang="en">\n{head.text}\n{body.text}\n</html>\n'
