@@ -90,8 +90,13 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and flush it to the disk; not atomic, see `write_bytes`.
+def write_new(path: Path, data: bytes, *, flush: bool = True) -> None:
+    """Write a new file; not atomic, see `write_bytes`.
+
+    Args:
+        path: The file.
+        data: Its bytes.
+        flush: Whether it is on the disk when this returns.
 
     Raises:
         OSError: The file exists or cannot be written.
@@ -101,13 +106,20 @@ def write_synced(path: Path, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(handle, view) :]
-        os.fsync(handle)
+        if flush:
+            os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, flush: bool = True) -> None:
     """Write a file atomically; missing parent folders are made.
+
+    Args:
+        path: The file.
+        data: Its bytes.
+        flush: Whether it survives a power cut once this returns; without, it is many times faster,
+            and after a power cut the file may be empty.
 
     Raises:
         StorageError: It cannot be written. What stood at `path` before still stands.
@@ -121,9 +133,10 @@ def write_bytes(path: Path, data: bytes) -> None:
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        write_synced(temporary, data)
+        write_new(temporary, data, flush=flush)
         temporary.replace(path)
-        sync_folder(path.parent)
+        if flush:
+            sync_folder(path.parent)
     except OSError as error:
         raise storage_error(error, path) from error
     finally:
@@ -131,9 +144,9 @@ def write_bytes(path: Path, data: bytes) -> None:
             temporary.unlink()
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, flush: bool = True) -> None:
     """Write UTF-8 text atomically; see `write_bytes`."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), flush=flush)
 
 
 def write_json(path: Path, obj: Mapping[str, Any], *, schema: int = 1) -> None:

@@ -33,7 +33,7 @@ from vtrain.files import (
     write_bytes,
     write_json,
     write_jsonl,
-    write_synced,
+    write_new,
     write_text,
 )
 
@@ -55,7 +55,7 @@ __all__ = [
     "write_identity",
     "write_json",
     "write_jsonl",
-    "write_synced",
+    "write_new",
     "write_text",
 ]
 
@@ -167,9 +167,14 @@ class RunDirectory:
         return self.data_cache / "images"
 
     @property
+    def known_files(self) -> Path:
+        """What came of each file that was looked at."""
+        return self.data_cache / "files.sqlite"
+
+    @property
     def catalog(self) -> Path:
         """The list of prepared images."""
-        return self.data_cache / "catalog.json"
+        return self.data_cache / "catalog.sqlite"
 
     @property
     def measurements(self) -> Path:

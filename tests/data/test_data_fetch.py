@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from vtrain.data.fetch import category_of_svg, fetch_logos, svg_of
-from vtrain.errors import DataError
+from vtrain.errors import DataError, StorageError
 from vtrain.images import render_svg
+from vtrain.rundir import write_bytes
 
 ICONS = {
     "prefix": "logos",
@@ -104,6 +105,46 @@ def test_a_failed_fetch_is_an_error_and_leaves_nothing(
         fetch_logos(tmp_path / "logos")
 
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_fetch_that_was_cut_short_goes_on_without_npm(
+    npm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes, **_: object) -> None:
+        if path.suffix == ".svg":
+            raise StorageError("No space is left.")
+        write_bytes(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vtrain.data.fetch.write_bytes", full)
+        with pytest.raises(StorageError):
+            fetch_logos(tmp_path / "logos")
+    assert not (tmp_path / "logos").exists()
+    (npm / "fail").touch()
+
+    assert fetch_logos(tmp_path / "logos").total == 4
+    assert not list(tmp_path.glob(".*.partial"))
+
+
+def test_a_waiting_archive_that_was_damaged_is_fetched_again(npm: Path, tmp_path: Path) -> None:
+    assert npm.is_dir()
+    partial = tmp_path / ".logos.partial"
+    partial.mkdir()
+    (partial / "package.tgz").write_bytes(b"torn")
+    (partial / "told.json").write_text('{"version": "1.2.19", "integrity": "sha512-AAAA"}')
+
+    assert fetch_logos(tmp_path / "logos").total == 4
+
+
+def test_fetching_again_leaves_what_is_there(npm: Path, tmp_path: Path) -> None:
+    first = fetch_logos(tmp_path / "logos")
+    (npm / "fail").touch()
+
+    again = fetch_logos(tmp_path / "logos")
+
+    assert (again.total, again.version, again.fresh) == (first.total, first.version, False)
+    with pytest.raises(DataError, match="not empty"):
+        fetch_logos(tmp_path / "logos", version="9.9.9")
 
 
 def test_without_npm_the_error_says_what_to_install(

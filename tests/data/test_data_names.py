@@ -62,16 +62,18 @@ def test_brands_never_part_what_the_manifest_holds_together(shared_data: Path) -
         (("simple", "logos"), "simple"),
         (("Text_Based", "simple"), "text"),
         (("2024", "gradients", "simple"), "gradient"),
-        (("2024", "acme"), "complex"),
-        ((), "complex"),
+        (("2024", "acme"), None),
+        ((), None),
     ],
 )
-def test_nearest_known_folder_names_the_category(folders: tuple[str, ...], category: str) -> None:
+def test_nearest_known_folder_names_the_category(
+    folders: tuple[str, ...], category: str | None
+) -> None:
     assert category_of(folders, DataConfig()) == category
 
 
 def test_category_names_are_the_users() -> None:
-    config = DataConfig(category_names={"Wappen": "complex"}, default_category="simple")
+    config = DataConfig(category_names={"Wappen": "complex"})
 
     assert category_of(("wappen",), config) == "complex"
-    assert category_of(("text",), config) == "simple"
+    assert category_of(("text",), config) is None

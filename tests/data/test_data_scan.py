@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vtrain.data.scan import scan
+from vtrain.data.catalog import Rejected
+from vtrain.data.scan import Found, scan
 from vtrain.errors import DataError
 
 
@@ -17,30 +18,34 @@ def touch(*paths: Path) -> None:
         path.write_bytes(b"x")
 
 
+def found_in(*sources: str | Path) -> list[Found]:
+    return [item for item in scan(sources) if isinstance(item, Found)]
+
+
 def test_folders_are_searched_to_the_bottom_in_a_stable_order(tmp_path: Path) -> None:
     root = tmp_path / "corpus"
     touch(root / "b.png", root / "simple" / "deep" / "a.png", root / "a.png", root / ".hidden.png")
     touch(root / ".git" / "c.png")
 
-    found = scan([root]).found
+    found = found_in(root)
 
     assert [item.name for item in found] == ["a.png", "b.png", "simple/deep/a.png"]
     assert found[2].folders == ("deep", "simple", "corpus")
 
 
-def test_globs_and_files_are_taken_and_nothing_twice(tmp_path: Path) -> None:
+def test_globs_and_files_are_taken_in_the_order_of_the_sources(tmp_path: Path) -> None:
     touch(tmp_path / "text" / "a.png", tmp_path / "text" / "b.jpg", tmp_path / "icon" / "c.png")
 
-    found = scan([f"{tmp_path}/*/*.png", tmp_path / "text" / "a.png", tmp_path / "icon"]).found
+    found = found_in(f"{tmp_path}/*/*.png", tmp_path / "text" / "a.png", tmp_path / "icon")
 
-    assert sorted(item.path.name for item in found) == ["a.png", "c.png"]
+    assert [item.path.name for item in found] == ["c.png", "a.png", "a.png", "c.png"]
     assert {item.folders[0] for item in found} == {"text", "icon"}
 
 
 def test_recursive_globs_reach_all_levels(tmp_path: Path) -> None:
     touch(tmp_path / "a.png", tmp_path / "x" / "y" / "b.png", tmp_path / "x" / "c.txt")
 
-    assert [item.path.name for item in scan([f"{tmp_path}/**/*.png"]).found] == ["a.png", "b.png"]
+    assert [item.path.name for item in found_in(f"{tmp_path}/**/*.png")] == ["a.png", "b.png"]
 
 
 def test_links_out_of_the_source_pipes_and_dead_links_are_reported(tmp_path: Path) -> None:
@@ -52,10 +57,10 @@ def test_links_out_of_the_source_pipes_and_dead_links_are_reported(tmp_path: Pat
     (root / "loop").symlink_to(root)
     os.mkfifo(root / "pipe.png")
 
-    result = scan([root])
+    refused = [item for item in scan([root]) if isinstance(item, Rejected)]
 
-    assert [item.name for item in result.found] == ["a.png", "inside.png"]
-    assert {item.name: item.reason for item in result.rejected} == {
+    assert [item.name for item in found_in(root)] == ["a.png", "inside.png"]
+    assert {item.name: item.reason for item in refused} == {
         "dead.png": "missing",
         "loop": "folder-link",
         "outside.png": "outside-link",
@@ -67,13 +72,13 @@ def test_a_source_may_be_a_link_itself(tmp_path: Path) -> None:
     touch(tmp_path / "real" / "a.png")
     (tmp_path / "link").symlink_to(tmp_path / "real")
 
-    assert [item.name for item in scan([tmp_path / "link"]).found] == ["a.png"]
+    assert [item.name for item in found_in(tmp_path / "link")] == ["a.png"]
 
 
 @pytest.mark.parametrize("source", ["missing", "missing-*.png", "a\0b"])
 def test_missing_sources_are_errors_that_name_them(tmp_path: Path, source: str) -> None:
     with pytest.raises(DataError, match=r"source|glob"):
-        scan([f"{tmp_path}/{source}"])
+        list(scan([f"{tmp_path}/{source}"]))
 
 
 def test_names_that_are_not_utf8_can_be_written(tmp_path: Path) -> None:
@@ -82,4 +87,4 @@ def test_names_that_are_not_utf8_can_be_written(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
 
-    assert scan([tmp_path]).found[0].name.encode()
+    assert found_in(tmp_path)[0].name.encode()

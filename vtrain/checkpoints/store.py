@@ -42,7 +42,7 @@ from vtrain.rundir import (
     sync_folder,
     to_json,
     write_json,
-    write_synced,
+    write_new,
 )
 
 __all__ = ["Checkpoint", "CheckpointStore", "Loaded"]
@@ -266,7 +266,7 @@ class CheckpointStore:
         try:
             temporary.mkdir()
             for file, data in content.items():
-                write_synced(temporary / file, data)
+                write_new(temporary / file, data)
             sync_folder(temporary)
             temporary.rename(final)
             sync_folder(self.folder)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,7 +33,9 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
 def prepare(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Folders, files, or globs in quotes."),
+        typer.Argument(
+            metavar="SOURCE...", help="Folders, files, zip or tar archives, or globs in quotes."
+        ),
     ],
     run: Annotated[
         Path, typer.Option("--run", metavar="DIR", help="The run directory; made when missing.")
@@ -40,29 +44,38 @@ def prepare(
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Decode images, make inputs and references, and split them by brand.
+    """Decode and judge images, find look-alikes, and split them by brand.
 
-    Example: vtrain data prepare logos/ --run runs/logos --set data.max_images=600
+    What did not change since the last time is not read again. Stopped with Ctrl-C, the next run
+    goes on from there.
+
+    Example: vtrain data prepare logos/ more.zip --run runs/logos --set data.max_images=600
     """
     from vtrain.cli.resolve import resolve_config
     from vtrain.config.dump import dump_yaml
     from vtrain.data.describe import dataset_info
-    from vtrain.data.prepare import prepare as prepare_images
+    from vtrain.data.prepare import prepare_counted
     from vtrain.rundir import RunDirectory, write_text
 
     existing = RunDirectory(run) if run.is_dir() else None
     settings = resolve_config(existing, config, set_)
     directory = RunDirectory.create(run, name=settings.name)
     with directory.lock("data prepare"), bar("Preparing") as on_progress:
-        catalog = prepare_images(
+        done = prepare_counted(
             sources, run=directory, config=settings.data, on_progress=on_progress
         )
         if config or set_ or not directory.config.is_file():
             write_text(directory.config, dump_yaml(settings))
+    info = dataset_info(directory.catalog)
     if as_json:
-        print_json({"run": directory.root, **dataset_info(catalog)})
+        print_json({"run": directory.root, "files": asdict(done.counts), **info})
         return
-    _print_counts(catalog)
+    _print_info(info)
+    counts = done.counts
+    say(
+        f"Files: {counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, "
+        f"{counts.gone} gone."
+    )
     say(f"Train on it with: vtrain train --run {directory.root}")
 
 
@@ -79,7 +92,8 @@ def sample(
     """
     from vtrain.data.samples import write_samples
 
-    paths = write_samples(folder, count, seed)
+    with bar("Drawing") as on_progress:
+        paths = write_samples(folder, count, seed, on_progress=on_progress)
     if as_json:
         print_json({"folder": folder, "files": [str(path) for path in paths]})
         return
@@ -94,7 +108,7 @@ def fetch(
     version: Annotated[str, typer.Option("--version", help="Version of the set.")] = "latest",
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch about 2000 logos of real brands (CC0) through npm.
+    """Fetch about 2000 logos of real brands (CC0) through npm; goes on where it was cut short.
 
     Example: vtrain data fetch logos brands/
     """
@@ -112,53 +126,80 @@ def fetch(
             }
         )
         return
-    say(f"Wrote {fetched.total} logos ({PACKAGE} {fetched.version}, {LICENCE}) to {folder}.")
+    done = "Wrote" if fetched.fresh else "There already:"
+    say(f"{done} {fetched.total} logos ({PACKAGE} {fetched.version}, {LICENCE}) in {folder}.")
     say(f"Prepare them with: vtrain data prepare {folder} --run runs/logos")
 
 
 @app.command()
 def stats(run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Count the prepared images by category and split, and the files left out by reason.
+    """Counts, imbalance, sizes, colours and quality of the prepared images.
 
     Example: vtrain data stats --run runs/logos --json
     """
     from vtrain.data.describe import dataset_info
+    from vtrain.rundir import RunDirectory
 
-    directory, catalog = _catalog(run)
+    directory = RunDirectory.open(run)
+    info = dataset_info(directory.catalog)
     if as_json:
-        print_json({"run": directory.root, **dataset_info(catalog)})
+        print_json({"run": directory.root, **info})
         return
-    _print_counts(catalog)
+    _print_info(info)
+    _print_measures(info)
 
 
 @app.command()
 def show(
     run: RunOption = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.png", help="Contact sheet.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A contact sheet (.png), or a page to browse and filter (.html).",
+        ),
     ] = None,
-    count: Annotated[int, typer.Option("--count", min=1, help="Images at most.")] = 96,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", min=1, help="Images at most: 96, or 2000 on a page."),
+    ] = None,
     rejected: Annotated[
         bool, typer.Option("--rejected", help="The files left out, with reasons.")
     ] = False,
+    warned: Annotated[
+        bool, typer.Option("--warned", help="Only images with a quality warning.")
+    ] = False,
 ) -> None:
-    """List prepared images, or draw them on a contact sheet.
+    """List prepared images, draw them on a contact sheet, or make a page to browse.
 
-    Example: vtrain data show --run runs/logos -o sheet.png
+    Example: vtrain data show --run runs/logos -o corpus.html
     """
     from vtrain.data.sheet import contact_sheet, pick_evenly
     from vtrain.data.store import ImageStore
+    from vtrain.errors import UsageError
 
     directory, catalog = _catalog(run)
+    suffix = output.suffix.lower() if output else ""
+    if output is not None and suffix not in (".png", ".html"):
+        raise UsageError(
+            f"{output} names no format that is drawn.", hint="End it in .png or .html."
+        )
     if rejected:
-        rows = ((item.name, item.reason, item.detail) for item in catalog.rejected[:count])
+        rows = ((item.name, item.reason, item.detail) for item in catalog.rejected[: count or 96])
         print_table(("file", "reason", "detail"), rows)
         say(f"{len(catalog.rejected)} files were left out.")
         return
-    entries = pick_evenly(catalog.entries, count)
+    if output is not None and suffix == ".html":
+        shown = _write_page(directory, catalog, output, count or 2000, warned=warned)
+        say(f"Put {shown} of {len(catalog.entries)} images on {output}.")
+        return
+    wanted = [entry for entry in catalog.entries if entry.quality == "warn" or not warned]
+    entries = pick_evenly(wanted, count or 96)
     if output is None:
         print_table(
-            ("file", "category", "brand", "split", "size (px)", "reference", "transparent"),
+            ("file", "category", "brand", "split", "size (px)", "reference", "quality"),
             (
                 (
                     entry.name,
@@ -167,7 +208,7 @@ def show(
                     entry.split,
                     f"{entry.width} x {entry.height}",
                     f"{entry.reference_scale:.3g}x",
-                    "yes" if entry.transparent else "no",
+                    entry.reasons or entry.quality,
                 )
                 for entry in entries
             ),
@@ -182,7 +223,8 @@ def show(
 def split(
     run: RunOption = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Fail (exit 4) when a brand is in two splits.")
+        bool,
+        typer.Option("--check", help="Fail (exit 4) when brands or look-alikes are in two splits."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -190,12 +232,13 @@ def split(
 
     Example: vtrain data split --run runs/logos --check
     """
-    from vtrain.data.catalog import SPLITS
+    from vtrain.data.catalog import SPLITS, read_alike
     from vtrain.data.splits import check_no_leak
 
     directory, catalog = _catalog(run)
     if check:
-        check_no_leak(catalog.entries)
+        pairs = ((pair.first, pair.second) for pair in read_alike(directory.catalog))
+        check_no_leak(catalog.entries, pairs)
     brands = {name: {entry.brand for entry in catalog.split(name)} for name in SPLITS}
     if as_json:
         images = {name: [entry.id for entry in catalog.split(name)] for name in SPLITS}
@@ -204,30 +247,34 @@ def split(
     rows = ((name, len(catalog.split(name)), len(brands[name])) for name in SPLITS)
     print_table(("split", "images", "brands"), rows)
     if check:
-        say("No brand and no picture is in two splits.")
+        say("No brand, no picture and no look-alike is in two splits.")
 
 
 @app.command()
 def export(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE.csv", help="Where; - for stdout.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A .csv or .parquet file; - for CSV on stdout."
+        ),
     ],
     run: RunOption = None,
 ) -> None:
-    """Write the catalog as CSV.
+    """Write the catalog, all that was measured included, as CSV or Parquet.
 
     Example: vtrain data export --run runs/logos -o catalog.csv
     """
-    from vtrain.data.describe import to_csv
-    from vtrain.rundir import write_text
+    from vtrain.data.export import csv_lines, rows, write_export
+    from vtrain.rundir import RunDirectory
 
-    _, catalog = _catalog(run)
-    text = to_csv(catalog)
+    catalog = RunDirectory.open(run).catalog
     if str(output) == "-":
-        typer.echo(text, nl=False)
+        for line in csv_lines(rows(catalog)):
+            typer.echo(line, nl=False)
         return
-    write_text(output, text)
-    say(f"Wrote {len(catalog.entries)} rows to {output}.")
+    with bar("Writing") as on_progress:
+        count = write_export(catalog, output, on_progress=on_progress)
+    say(f"Wrote {count} rows to {output}.")
 
 
 def _catalog(run: Path | None) -> tuple[RunDirectory, Catalog]:
@@ -238,25 +285,79 @@ def _catalog(run: Path | None) -> tuple[RunDirectory, Catalog]:
     return directory, Catalog.load(directory.catalog)
 
 
-def _print_counts(catalog: Catalog) -> None:
+def _write_page(
+    directory: RunDirectory, catalog: Catalog, output: Path, count: int, *, warned: bool
+) -> int:
+    from vtrain.data.catalog import read_alike, read_details
+    from vtrain.data.page import browse_page
+    from vtrain.data.sheet import pick_evenly
+    from vtrain.data.store import ImageStore
+    from vtrain.rundir import write_text
+
+    entries = [
+        entry
+        for entry in catalog.entries
+        if not entry.variant and (entry.quality == "warn" or not warned)
+    ]
+    chosen = {entry.id for entry in pick_evenly(entries, count)}
+    details = (detail for detail in read_details(directory.catalog) if detail.entry.id in chosen)
+    with bar("Drawing") as on_progress:
+        text = browse_page(
+            details,
+            catalog.rejected,
+            read_alike(directory.catalog),
+            ImageStore(directory.images),
+            images=len(entries),
+            on_progress=on_progress,
+        )
+    write_text(output, text)
+    return len(chosen)
+
+
+def _print_info(info: Mapping[str, Any]) -> None:
     from vtrain.data.catalog import SPLITS
-    from vtrain.data.describe import counts, dataset_info
 
     rows = [
         (category, *(by_split[name] for name in SPLITS), sum(by_split.values()))
-        for category, by_split in counts(catalog).items()
+        for category, by_split in info["categories"].items()
     ]
-    totals = [len(catalog.split(name)) for name in SPLITS]
-    print_table(("images", *SPLITS, "all"), [*rows, ("all", *totals, len(catalog.entries))])
-    info = dataset_info(catalog)
+    totals = [info["splits"][name] for name in SPLITS]
+    print_table(("images", *SPLITS, "all"), [*rows, ("all", *totals, info["images"])])
     say(
         f"{info['brands']} brands; {info['transparent']} images are transparent; "
         f"{info['with_larger_reference']} have a larger reference."
     )
-    if catalog.rejected:
-        reasons = ", ".join(f"{n} {reason}" for reason, n in info["rejected"]["reasons"].items())
-        say(f"{len(catalog.rejected)} files were left out: {reasons}.")
+    if info["category_from"].get("image"):
+        say(f"{info['category_from']['image']} categories were told from the pixels.")
+    if info["look_alikes"]["images"]:
+        found = info["look_alikes"]
+        say(f"{found['images']} images look like another one, in {found['groups']} groups.")
+    if info["damaged_copies"]:
+        say(f"{info['damaged_copies']} damaged copies of training images were made.")
+    if info["quality"]["warn"]:
+        say(f"{info['quality']['warn']} images are warned about: {_listed(info['quality'])}.")
+        say("Look at them with: vtrain data show --warned -o warned.html")
+    if info["rejected"]["total"]:
+        say(f"{info['rejected']['total']} files were left out: {_listed(info['rejected'])}.")
         say("List them with: vtrain data show --rejected")
+
+
+def _listed(counted: Mapping[str, Any]) -> str:
+    return ", ".join(f"{number} {reason}" for reason, number in counted["reasons"].items())
+
+
+def _print_measures(info: Mapping[str, Any]) -> None:
+    if info["imbalance"] is not None:
+        say(f"The largest category has {info['imbalance']:.2g} times the images of the smallest.")
+    say("Formats: " + ", ".join(f"{name} {count}" for name, count in info["formats"].items()) + ".")
+    colours = ", ".join(f"{name} {count}" for name, count in info["main_colours"].items())
+    say(f"Main colours: {colours}.")
+    names = ("min", "p10", "median", "p90", "max")
+    rows = [
+        (measure, *(f"{found[name]:g}" for name in names))
+        for measure, found in info["measures"].items()
+    ]
+    print_table(("measure", *names), rows)
 
 
 def _write_png(path: Path, rgb: NDArray[np.uint8]) -> None:

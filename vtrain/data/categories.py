@@ -22,19 +22,19 @@ _COPY = re.compile(r"\s*\(\d+\)$|@\d+x$")
 _WORD = re.compile(r"[^\W_]+")
 
 
-def category_of(folders: Sequence[str], config: DataConfig) -> Category:
-    """The category that the nearest folder names, else the default one.
+def category_of(folders: Sequence[str], config: DataConfig) -> Category | None:
+    """The category that the nearest folder names; None when none does.
 
     Args:
         folders: Folder names, the nearest first.
-        config: Holds `category_names`, compared in lower case, and `default_category`.
+        config: Holds `category_names`, compared in lower case.
     """
     names = {name.casefold(): category for name, category in config.category_names.items()}
     for folder in folders:
         category = names.get(folder.casefold())
         if category is not None:
             return category
-    return config.default_category
+    return None
 
 
 def brand_of(stem: str) -> str:

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = "@iconify-json/logos"
 LICENCE = "CC0-1.0"
+_SOURCE = "source.json"
+_ARCHIVE = "package.tgz"
+_TOLD = "told.json"
 _MEMBER = "package/icons.json"
 _MAX_JSON = 200_000_000  # bytes; the set has about 7 MB
 _TIME_LIMIT = 180.0  # seconds
@@ -44,11 +47,13 @@ class Fetched:
         folder: Where the SVG files are, in a folder per category.
         version: The package's version.
         counts: Files per category, in the order of `CATEGORIES`.
+        fresh: Whether they were written now; False when they were there.
     """
 
     folder: Path
     version: str
     counts: tuple[tuple[Category, int], ...]
+    fresh: bool = True
 
     @property
     def total(self) -> int:
@@ -57,42 +62,86 @@ class Fetched:
 
 
 def fetch_logos(folder: Path, *, version: str = "latest") -> Fetched:
-    """Fetch the logo set into `folder`, all or nothing.
+    """Fetch the logo set into `folder`: whole or not at all, going on where a fetch was cut short.
+
+    The checked archive waits beside the goal until every file is written. A folder that holds the
+    set already is left as it is.
 
     Args:
-        folder: A new or empty folder.
+        folder: A new or empty folder, or one that was fetched before.
         version: The package's version, such as ``1.2.19``, or ``latest``.
 
     Returns:
         Where the files are and how many.
 
     Raises:
-        DataError: `folder` holds something, npm is missing or fails, or the archive does not
+        DataError: `folder` holds something else, npm is missing or fails, or the archive does not
             match the integrity that npm states.
         StorageError: A file cannot be written.
     """
+    if not re.fullmatch(r"latest|\d+(\.\d+){0,2}", version):
+        raise DataError(f"{version!r} is no version.", hint="Use a number such as 1.2.19.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} exists and is not empty.", hint="Name a new folder.")
-    with tempfile.TemporaryDirectory(prefix="vtrain-fetch-") as temporary:
-        archive, found = _pack(Path(temporary), version)
-        document = _read_icons(archive)
-    # Written beside the goal and renamed, so that a half-written set is never taken for one.
+        return _fetched_before(folder, version)
     partial = folder.with_name(f".{folder.name}.partial")
-    if partial.exists():
-        shutil.rmtree(partial)
+    archive, found = _waiting(partial, version) or _download(partial, version)
     try:
-        fetched = _write(document, partial, folder, found)
-        if folder.is_dir():
-            folder.rmdir()
-        partial.rename(folder)
-    finally:
-        if partial.exists():
-            shutil.rmtree(partial)
+        document = _read_icons(archive)
+    except DataError:  # it is what npm sent: keeping it would only fail again
+        shutil.rmtree(partial)
+        raise
+    # Written beside the goal and renamed, so that a half-written set is never taken for one.
+    fetched = _write(document, partial / "set", folder, found)
+    if folder.is_dir():
+        folder.rmdir()
+    (partial / "set").rename(folder)
+    shutil.rmtree(partial)
     return fetched
 
 
-def _pack(folder: Path, version: str) -> tuple[Path, str]:
-    """Run ``npm pack``; gives the checked archive and its version."""
+def _fetched_before(folder: Path, version: str) -> Fetched:
+    """What a fetch left in a folder that is not empty."""
+    source = folder / _SOURCE
+    try:
+        told = json.loads(source.read_bytes())
+        same = told["package"] == PACKAGE and version in ("latest", told["version"])
+    except (OSError, ValueError, LookupError, TypeError):
+        same = False
+    if not same:
+        raise DataError(f"{folder} exists and is not empty.", hint="Name a new folder.")
+    counts = tuple(
+        (category, sum(1 for _ in (folder / category).glob("*.svg"))) for category in CATEGORIES
+    )
+    return Fetched(folder, str(told["version"]), counts, fresh=False)
+
+
+def _waiting(partial: Path, version: str) -> tuple[Path, str] | None:
+    """The archive of a fetch that was cut short, when it is whole and of the wanted version."""
+    try:
+        told = json.loads((partial / _TOLD).read_bytes())
+        archive, found = partial / _ARCHIVE, str(told["version"])
+        if version not in ("latest", found):
+            return None
+        _check_integrity(archive, told["integrity"])
+    except (OSError, ValueError, LookupError, TypeError, DataError):
+        return None
+    return archive, found
+
+
+def _download(partial: Path, version: str) -> tuple[Path, str]:
+    """Fetch the archive, and keep it beside the goal once it is checked."""
+    with tempfile.TemporaryDirectory(prefix="vtrain-fetch-") as temporary:
+        archive, integrity, found = _pack(Path(temporary), version)
+        if partial.exists():
+            shutil.rmtree(partial)
+        write_bytes(partial / _ARCHIVE, archive.read_bytes())
+    told = {"version": found, "integrity": integrity}
+    write_bytes(partial / _TOLD, json.dumps(told).encode())
+    return partial / _ARCHIVE, found
+
+
+def _pack(folder: Path, version: str) -> tuple[Path, str, str]:
+    """Run ``npm pack``; gives the checked archive, its integrity and its version."""
     npm = shutil.which("npm")
     if npm is None:
         raise DataError(
@@ -100,8 +149,6 @@ def _pack(folder: Path, version: str) -> tuple[Path, str]:
             hint="Install Node.js with npm, or make sample logos: "
             "'vtrain data sample DIR --count 200'.",
         )
-    if not re.fullmatch(r"latest|\d+(\.\d+){0,2}", version):
-        raise DataError(f"{version!r} is no version.", hint="Use a number such as 1.2.19.")
     command = [npm, "pack", f"{PACKAGE}@{version}", "--json", "--ignore-scripts"]
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and every argument is checked above
@@ -127,7 +174,7 @@ def _pack(folder: Path, version: str) -> tuple[Path, str]:
             hint="Update npm to version 7 or later.",
         ) from error
     _check_integrity(archive, integrity)
-    return archive, str(found)
+    return archive, str(integrity), str(found)
 
 
 def _check_integrity(archive: Path, integrity: str) -> None:
@@ -167,13 +214,12 @@ def _write(document: dict[str, Any], partial: Path, folder: Path, version: str) 
             continue
         svg = svg_of(icon, document)
         category = category_of_svg(name, svg)
-        # One flush at the end would do, but there is one way to write a file.
-        write_bytes(partial / category / f"logos-{name}.svg", svg.encode())
+        write_bytes(partial / category / f"logos-{name}.svg", svg.encode(), flush=False)
         counts[category] += 1
     if not sum(counts.values()):
         raise DataError("The package holds no logos that can be used.")
     source = {"package": PACKAGE, "version": version, "licence": LICENCE}
-    write_bytes(partial / "source.json", (json.dumps(source, indent=2) + "\n").encode())
+    write_bytes(partial / _SOURCE, (json.dumps(source, indent=2) + "\n").encode())
     return Fetched(folder, version, tuple(counts.items()))
 
 

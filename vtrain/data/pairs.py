@@ -33,20 +33,21 @@ class Prepared:
 
     @property
     def id(self) -> str:
-        """16 hexadecimal digits of a SHA-256 over both rasters' shapes and pixels."""
-        digest = hashlib.sha256()
-        for rgba in (self.input, self.reference):
-            digest.update(repr(rgba.shape).encode())
-            digest.update(np.ascontiguousarray(rgba).tobytes())
-        return digest.hexdigest()[:16]
+        """16 hexadecimal digits; see `pair_id`."""
+        return pair_id(self.input, self.reference)
+
+
+def pair_id(input_rgba: NDArray[np.uint8], reference_rgba: NDArray[np.uint8]) -> str:
+    """16 hexadecimal digits of a SHA-256 over both rasters' shapes and pixels."""
+    digest = hashlib.sha256()
+    for rgba in (input_rgba, reference_rgba):
+        digest.update(repr(rgba.shape).encode())
+        digest.update(np.ascontiguousarray(rgba).data)
+    return digest.hexdigest()[:16]
 
 
 def prepare_image(path: Path, config: DataConfig, *, isolated: bool = True) -> Prepared:
     """Decode one file and make its input and reference.
-
-    An SVG is rendered at the reference's size. A raster larger than the input by half or more
-    keeps up to `reference_scale` times the input's size as the reference; any other raster is its
-    own reference, and is reduced to the input's size when it is larger.
 
     Args:
         path: The file.
@@ -57,12 +58,30 @@ def prepare_image(path: Path, config: DataConfig, *, isolated: bool = True) -> P
         ImageRefused: It cannot be decoded, or is ``blank``.
     """
     limits = Limits(config.max_pixels, config.max_file_bytes)
-    size, scale = config.input_size, config.reference_scale
     # An SVG is rendered at twice the input at least, to be reduced by area: smoother edges.
-    picture = read(path, limits=limits, svg_side=size * max(scale, 2), isolated=isolated)
-    rgba = picture.rgba
+    side = config.input_size * max(config.reference_scale, 2)
+    picture = read(path, limits=limits, svg_side=side, isolated=isolated)
+    return prepare_pair(picture.rgba, config, name=str(path))
+
+
+def prepare_pair(rgba: NDArray[np.uint8], config: DataConfig, *, name: str) -> Prepared:
+    """Make the input and the reference of a decoded image.
+
+    A raster larger than the input by half or more keeps up to `reference_scale` times the input's
+    size as the reference; any other raster is its own reference, and is reduced to the input's
+    size when it is larger.
+
+    Args:
+        rgba: Shape (h, w, 4), straight alpha.
+        config: Sizes.
+        name: For the message.
+
+    Raises:
+        ImageRefused: It is ``blank``.
+    """
+    size, scale = config.input_size, config.reference_scale
     if _is_blank(rgba):
-        raise ImageRefused(str(path), "blank", "every pixel is the same")
+        raise ImageRefused(name, "blank", "every pixel is the same")
     longest = max(rgba.shape[:2])
     if scale == 1 or longest < _MIN_REFERENCE_SCALE * size:
         only = reduce(rgba, size)
@@ -91,4 +110,5 @@ def _pair(reference: NDArray[np.uint8], size: int) -> Prepared:
 def _is_blank(rgba: NDArray[np.uint8]) -> bool:
     if not rgba[..., 3].any():
         return True
-    return bool((rgba == rgba[0, 0]).all())
+    words = np.ascontiguousarray(rgba).view(np.uint32)
+    return bool((words == words[0, 0]).all())

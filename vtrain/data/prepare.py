@@ -1,22 +1,38 @@
-"""One pass over the sources: decode, make input and reference, split, write the catalog."""
+"""One pass over the sources: decode what is new, judge, find families, split, write the catalog.
+
+What is measured of each image stays on disk: the files found go into a table, what came of each
+into the cache, and the catalog is written row by row. In memory an image takes less than a
+kilobyte. A pass that is killed leaves a cache that the next one goes on from; the catalog of the
+pass before stays until the new one is whole.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from vtrain.config.schema import CATEGORIES, Category, DataConfig
-from vtrain.data.catalog import Catalog, Entry, Rejected
-from vtrain.data.categories import brand_of, category_of
+from vtrain.data.cache import DataCache, Made
+from vtrain.data.catalog import Alike, Catalog, CatalogWriter, Entry, Rejected, Split, read_splits
+from vtrain.data.categories import brand_of
+from vtrain.data.classify import classifier
+from vtrain.data.copies import copies
 from vtrain.data.describe import dataset_info
-from vtrain.data.pool import Decode, Made, decoder
+from vtrain.data.duplicates import Groups, Pair, join_alike
+from vtrain.data.families import Image, Memory, Place, place
+from vtrain.data.intake import Counts, Intake, Key
+from vtrain.data.metadata import Metadata
+from vtrain.data.pool import Job, Run, make, runner
+from vtrain.data.quality import judge
 from vtrain.data.samples import write_samples
-from vtrain.data.scan import Found, Scan, scan
-from vtrain.data.splits import assign, check_no_leak
+from vtrain.data.splits import check_no_leak, settings_of
 from vtrain.data.store import ImageStore
 from vtrain.errors import DataError, ImageRefused
 from vtrain.rundir import RunDirectory, write_json
@@ -24,6 +40,35 @@ from vtrain.rundir import RunDirectory, write_json
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a pass did.
+
+    Attributes:
+        catalog: As written.
+        counts: Files that were new, changed, unchanged or gone.
+    """
+
+    catalog: Catalog
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An image that is used: what is needed of it until the catalog is written."""
+
+    position: int
+    id: str
+    name: str
+    brand: str
+    category: Category
+    category_from: str
+    quality: str
+    reasons: str
+    print: bytes
+    aspect: float
 
 
 def prepare(
@@ -34,124 +79,278 @@ def prepare(
     on_progress: Progress | None = None,
     workers: int | None = None,
 ) -> Catalog:
+    """Prepare the images of `sources` in a run directory; see `prepare_counted`."""
+    return prepare_counted(
+        sources, run=run, config=config, on_progress=on_progress, workers=workers
+    ).catalog
+
+
+def prepare_counted(
+    sources: Sequence[str | Path],
+    *,
+    run: RunDirectory,
+    config: DataConfig,
+    on_progress: Progress | None = None,
+    workers: int | None = None,
+) -> Preparation:
     """Prepare the images of `sources` in a run directory.
 
-    Each image is decoded (`vtrain.images`), reduced to the input and the reference, and stored;
-    what cannot be used is listed in the catalog with its reason, and stops nothing. The same
-    sources and config give the same catalog.
+    Each image is decoded (`vtrain.images`), reduced to the input and the reference, measured and
+    stored; what cannot be used is listed in the catalog with its reason, and stops nothing. Files
+    that did not change since an earlier pass are not opened. The same sources, config and earlier
+    splits give the same catalog.
 
     Args:
-        sources: Folders, globs and files; none at all makes `config.sample_count` procedural
-            logos in the run directory and takes those.
+        sources: Folders, globs, files, and zip or tar archives; none at all makes
+            `config.sample_count` procedural logos in the run directory and takes those.
         run: Where the images, the catalog and `dataset_info.json` are written.
-        config: Sizes, categories, splits and limits.
+        config: Sizes, categories, quality, splits and limits.
         on_progress: Called with the files done and the files to do in all, as far as known.
         workers: Processes that decode; None for one per usable core, 0 for this process alone.
             The result is the same.
 
     Returns:
-        The catalog, as written.
+        The catalog as written, and what changed since the pass before.
 
     Raises:
-        DataError: A source is missing, or no image can be used.
+        DataError: A source is missing, no image can be used, or the splits leak.
         StorageError: The run directory cannot be written.
     """
     if not sources:
         samples = run.data_cache / "samples"
         write_samples(samples, config.sample_count, config.sample_seed)
         sources = [samples]
-    seen = scan(sources)
-    entries: list[Entry] = []
-    rejected = list(seen.rejected)
-    with decoder(config, run.images, workers=workers) as decode:
-        for found, category, made in _outcomes(seen, config, decode, on_progress):
+    with closing(DataCache(run.known_files)) as cache:
+        intake = Intake(cache, config, ImageStore(run.images))
+        intake.find(sources)
+        # A worker may be ended by a picture; this process may not.
+        job = partial(make, config=config, folder=run.images, isolated=workers == 0)
+        with runner(job, workers=workers) as decode:
+            taking = _Taking(intake, config, decode, on_progress)
+            taken = sorted(taking.all(), key=lambda one: (one.name, one.id))
+        if not taken:
+            raise _nothing(sources, len(intake), taking.rejected)
+        pairs = _alike(taken, config)
+        memory = _memory(run, config)
+        images = [Image(one.id, one.brand, one.category) for one in taken]
+        places = place(images, pairs, memory, config.split, config.split_seed)
+        with closing(CatalogWriter(run.catalog)) as writer:
+            entries = []
+            for entry in _write_images(writer, intake, taken, places):
+                entries.append(entry)
+                if on_progress is not None:
+                    on_progress(len(entries), len(taken))
+            links = _write_links(writer, taken, pairs, places)
+            check_no_leak(entries, links)
+            for copy in copies(
+                entries, cache=cache, config=config, folder=run.images, workers=workers
+            ):
+                writer.add(copy, None)
+            for item in (*taking.rejected, *_joining(taken, places)):
+                writer.reject(item)
+            _write_memory(writer, taken, places, memory)
+            writer.finish(settings_of(config))
+        counts = intake.counts()
+    catalog = Catalog.load(run.catalog)
+    write_json(run.dataset_info, dataset_info(run.catalog))
+    ids = {entry.id for entry in catalog.entries}
+    ImageStore(run.images).keep(ids.__contains__)
+    logger.info("prepared %d images, %d left out", len(catalog.entries), len(catalog.rejected))
+    return Preparation(catalog, counts)
+
+
+class _Taking:
+    """Decides which files are used, in rounds when only some are wanted."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        config: DataConfig,
+        decode: Run[Key, Job, Made],
+        on_progress: Progress | None,
+    ) -> None:
+        self._intake = intake
+        self._config = config
+        self._decode = decode
+        self._on_progress = on_progress
+        self._first: dict[str, str] = {}
+        self._done = 0
+        self.rejected = list(intake.rejected)
+
+    def all(self) -> Iterator[_Taken]:
+        """The images that are used; what is not goes to `rejected`."""
+        if not self._config.max_images:
+            yield from self._round(self._intake.positions(), len(self._intake))
+            return
+        queues: dict[Category | None, deque[int]] = {name: deque() for name in (*CATEGORIES, None)}
+        for position, category in self._intake.drawn():
+            queues[category].append(position)
+        counts: Counter[Category | None] = Counter()
+        wanted = self._config.max_images
+        while batch := _batch(queues, counts, wanted - len(self._first)):
+            names = dict(batch)
+            for one in self._round([position for position, _ in batch], wanted):
+                counts[names[one.position]] += 1
+                yield one
+
+    def _round(self, positions: Sequence[int], wanted: int) -> Iterator[_Taken]:
+        self._intake.examine(positions, self._decode, lambda count: self._tick(count, wanted))
+        for position in positions:
+            item = self._intake.item(position)
+            made = item.outcome
             if isinstance(made, ImageRefused):
-                rejected.append(Rejected(found.name, made.reason, made.detail))
+                self.rejected.append(Rejected(item.name, made.reason, made.detail))
+                continue
+            verdict = judge(made.metadata, item.name, self._config.quality)
+            if verdict.level == "reject":
+                self.rejected.append(Rejected(item.name, verdict.reasons[0], verdict.detail))
+            elif made.id in self._first:
+                detail = f"the same pixels as {self._first[made.id]}"
+                self.rejected.append(Rejected(item.name, "duplicate", detail))
             else:
-                entries.append(_entry(found, category, made))
-    if not entries:
-        raise _nothing(sources, seen, rejected)
-    splits = assign((entry.brand for entry in entries), config.split, config.split_seed)
-    entries = [replace(entry, split=splits[entry.brand]) for entry in entries]
-    check_no_leak(entries)
-    catalog = Catalog.of(entries, rejected)
-    catalog.save(run.catalog)
-    write_json(run.dataset_info, dataset_info(catalog))
-    ImageStore(run.images).keep(entry.id for entry in entries)
-    logger.info("prepared %d images, %d left out", len(entries), len(rejected))
-    return catalog
+                self._first[made.id] = item.name
+                category, origin = self._category(item.folder_category, made.metadata)
+                yield _Taken(
+                    position=position,
+                    id=made.id,
+                    name=item.name,
+                    brand=brand_of(item.stem),
+                    category=category,
+                    category_from=origin,
+                    quality=verdict.level,
+                    reasons=",".join(verdict.reasons),
+                    print=bytes.fromhex(made.metadata.likeness),
+                    aspect=made.metadata.aspect,
+                )
 
+    def _category(self, folder: Category | None, metadata: Metadata) -> tuple[Category, str]:
+        if folder is not None:
+            return folder, "folder"
+        if self._config.infer_category:
+            return classifier().category(metadata), "image"
+        return self._config.default_category, "default"
 
-def _entry(found: Found, category: Category, made: Made) -> Entry:
-    return Entry(
-        id=made.id,
-        name=found.name,
-        category=category,
-        brand=brand_of(found.path.stem),
-        split="train",  # until all brands are known
-        width=made.width,
-        height=made.height,
-        transparent=made.transparent,
-        reference_scale=made.reference_scale,
-    )
-
-
-def _outcomes(
-    seen: Scan, config: DataConfig, decode: Decode, on_progress: Progress | None
-) -> Iterator[tuple[Found, Category, Made | ImageRefused]]:
-    """Decode all files, or until `max_images` are accepted; repeated pictures are refused."""
-    queues: dict[Category, deque[Found]] = {category: deque() for category in CATEGORIES}
-    for found in sorted(seen.found, key=_draw) if config.max_images else seen.found:
-        queues[category_of(found.folders, config)].append(found)
-    taken: Counter[Category] = Counter()
-    first: dict[str, str] = {}
-    done = 0
-    wanted = config.max_images or len(seen.found)
-    while batch := _batch(queues, taken, wanted - len(first)):
-        made_ones = decode([found.path for found, _ in batch])
-        for (found, category), made in zip(batch, made_ones, strict=True):
-            outcome = made
-            if isinstance(made, Made) and made.id in first:
-                detail = f"the same pixels as {first[made.id]}"
-                outcome = ImageRefused(found.name, "duplicate", detail)
-            elif isinstance(made, Made):
-                first[made.id] = found.name
-                taken[category] += 1
-            yield found, category, outcome
-            done += 1
-            if on_progress is not None:
-                # Those that are refused are replaced by others while there are any.
-                on_progress(done, done + min(wanted - len(first), len(seen.found) - done))
+    def _tick(self, count: int, wanted: int) -> None:
+        self._done += count
+        if self._on_progress is not None:
+            # Those that are refused are replaced by others while there are any.
+            total = min(len(self._intake), max(wanted, self._done))
+            self._on_progress(self._done, total)
 
 
 def _batch(
-    queues: Mapping[Category, deque[Found]], taken: Mapping[Category, int], missing: int
-) -> list[tuple[Found, Category]]:
+    queues: Mapping[Category | None, deque[int]],
+    taken: Mapping[Category | None, int],
+    missing: int,
+) -> list[tuple[int, Category | None]]:
     """The next `missing` files, always of the category that would have fewest."""
     counts = Counter(taken)
-    batch: list[tuple[Found, Category]] = []
+    batch: list[tuple[int, Category | None]] = []
     while len(batch) < missing and any(queues.values()):
-        category = min((name for name in CATEGORIES if queues[name]), key=lambda name: counts[name])
+        category = min((name for name in queues if queues[name]), key=lambda name: counts[name])
         counts[category] += 1
         batch.append((queues[category].popleft(), category))
     return batch
 
 
-def _draw(found: Found) -> bytes:
-    """A fixed order without pattern, so that a part of the corpus is a fair sample of it."""
-    return hashlib.sha256(found.name.encode("utf-8", "surrogatepass")).digest()
+def _alike(taken: Sequence[_Taken], config: DataConfig) -> list[Pair]:
+    prints = np.frombuffer(b"".join(one.print for one in taken), np.uint8).reshape(len(taken), -1)
+    aspects = np.array([one.aspect for one in taken], np.float32)
+    limits = config.duplicates
+    return join_alike(
+        Groups(len(taken)),
+        prints,
+        aspects,
+        correlation=limits.correlation,
+        distance=limits.distance,
+    )
 
 
-def _nothing(sources: Sequence[str | Path], seen: Scan, rejected: Sequence[Rejected]) -> DataError:
+def _memory(run: RunDirectory, config: DataConfig) -> Memory:
+    """Where images were in the pass before, when it was split by the same rules."""
+    if not run.catalog.exists():
+        return Memory({}, {})
+    try:
+        settings, images, brands = read_splits(run.catalog)
+    except DataError as error:
+        logger.warning("%s The splits are made anew.", error.message)
+        return Memory({}, {})
+    return Memory(images, brands) if settings == settings_of(config) else Memory({}, {})
+
+
+def _write_images(
+    writer: CatalogWriter, intake: Intake, taken: Sequence[_Taken], places: Sequence[Place]
+) -> Iterator[Entry]:
+    for one, where in zip(taken, places, strict=True):
+        if where.split is None:
+            continue
+        made = intake.item(one.position).outcome
+        if isinstance(made, ImageRefused):  # pragma: no cover - it was taken a moment ago
+            raise made
+        entry = Entry(
+            id=one.id,
+            name=one.name,
+            category=one.category,
+            brand=one.brand,
+            split=where.split,
+            width=made.width,
+            height=made.height,
+            transparent=made.transparent,
+            reference_scale=made.reference_scale,
+            category_from=one.category_from,
+            family=where.family,
+            quality=one.quality,
+            reasons=one.reasons,
+        )
+        writer.add(entry, made.metadata)
+        yield entry
+
+
+def _write_links(
+    writer: CatalogWriter,
+    taken: Sequence[_Taken],
+    pairs: Sequence[Pair],
+    places: Sequence[Place],
+) -> list[tuple[str, str]]:
+    links = []
+    for pair in pairs:
+        if places[pair.first].split is None or places[pair.second].split is None:
+            continue
+        first, second = taken[pair.first].id, taken[pair.second].id
+        writer.add_alike(Alike(first, second, round(pair.correlation, 4), pair.distance))
+        links.append((first, second))
+    return links
+
+
+def _joining(taken: Sequence[_Taken], places: Sequence[Place]) -> Iterator[Rejected]:
+    for one, where in zip(taken, places, strict=True):
+        if where.split is None:
+            yield Rejected(one.name, "joins-splits", where.detail)
+
+
+def _write_memory(
+    writer: CatalogWriter, taken: Sequence[_Taken], places: Sequence[Place], memory: Memory
+) -> None:
+    images: dict[str, Split] = dict(memory.images)
+    brands: dict[str, Split] = dict(memory.brands)
+    for one, where in zip(taken, places, strict=True):
+        if where.split is not None:
+            images[one.id] = brands[one.brand] = where.split
+    # In order, so that the same images give the same bytes.
+    writer.remember("image", sorted(images.items()))
+    writer.remember("brand", sorted(brands.items()))
+
+
+def _nothing(sources: Sequence[str | Path], files: int, rejected: Sequence[Rejected]) -> DataError:
     names = ", ".join(str(source) for source in sources)
-    if not seen.found and not rejected:
+    if not files and not rejected:
         return DataError(f"There is no file in {names}.", hint="Name a folder that holds images.")
     counts = Counter(item.reason for item in rejected).most_common()
     reasons = ", ".join(f"{count} {reason}" for reason, count in counts)
     first = rejected[0]
-    files = "1 file was" if len(seen.found) == 1 else f"{len(seen.found)} files were"
+    looked = "1 file was" if files == 1 else f"{files} files were"
     return DataError(
-        f"No image in {names} can be used: {files} looked at ({reasons}); "
+        f"No image in {names} can be used: {looked} looked at ({reasons}); "
         f"the first is {first.name}: {first.detail}.",
         hint="Name a folder that holds images which can be read.",
     )

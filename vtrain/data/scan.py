@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,36 @@ from vtrain.data.catalog import Rejected
 from vtrain.errors import DataError
 
 _WILD = frozenset("*?[")
+_INT64 = 2**63 - 1
+_YOUNG_NS = 20_000_000
+"""A file changed within this before it was read may change again and keep its stamp (ns)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What changes when a file does.
+
+    Attributes:
+        size: Bytes.
+        mtime: Time of the last change of its bytes (ns).
+        ctime: Time of the last change of its inode (ns).
+        inode: Its number on the disk.
+    """
+
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """The stamp in what `os.stat` gave."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & _INT64)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the file is old enough for a later change to show in the stamp."""
+        return time.time_ns() - max(self.mtime, self.ctime) > _YOUNG_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,45 +54,32 @@ class Found:
         path: Where it is.
         name: Its path below the source, with forward slashes.
         folders: Names of the folders that it lies in, the nearest first, the source's own last.
+        stamp: Its size, times and inode.
     """
 
     path: Path
     name: str
     folders: tuple[str, ...]
+    stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What the sources hold.
-
-    Args:
-        found: Regular files, in the order of the sources and then by name, each once.
-        rejected: Links that leave their source, FIFOs, devices and unreadable folders.
-    """
-
-    found: tuple[Found, ...]
-    rejected: tuple[Rejected, ...]
-
-
-def scan(sources: Sequence[str | Path]) -> Scan:
-    """List the files of `sources`.
+def scan(sources: Sequence[str | Path]) -> Iterator[Found | Rejected]:
+    """List the files of `sources` one by one, in the order of the sources and then by name.
 
     Hidden files and folders are passed over. A source itself may be a link; inside a folder,
-    links are followed only to files that lie in the same source.
+    links are followed only to files that lie in the same source. What two sources share comes
+    twice.
+
+    Yields:
+        Regular files, and what cannot be one: links that leave their source, FIFOs, devices and
+        unreadable folders.
 
     Raises:
         DataError: A source does not exist or cannot be read, or a glob matches nothing.
     """
-    found: dict[Path, Found] = {}
-    rejected: dict[Path, Rejected] = {}
     for source in sources:
         for root, path in _candidates(source):
-            for item in _walk(root, path):
-                if isinstance(item, Found):
-                    found.setdefault(item.path.absolute(), item)
-                else:
-                    rejected.setdefault(path / item.name, item)
-    return Scan(tuple(found.values()), tuple(rejected.values()))
+            yield from _walk(root, path)
 
 
 def _candidates(source: str | Path) -> Iterator[tuple[Path, Path]]:
@@ -93,8 +111,9 @@ def _candidates(source: str | Path) -> Iterator[tuple[Path, Path]]:
 
 def _walk(root: Path, path: Path) -> Iterator[Found | Rejected]:
     if not path.is_dir():
-        yield _judge(root, path, named=True)
+        yield _judge(root, root.resolve(), path, named=True)
         return
+    top = root.resolve()
     errors: list[OSError] = []
     for folder, folders, files in os.walk(path, onerror=errors.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -104,7 +123,7 @@ def _walk(root: Path, path: Path) -> Iterator[Found | Rejected]:
             )
         for name in sorted(files):
             if not name.startswith("."):
-                yield _judge(root, Path(folder) / name, named=False)
+                yield _judge(root, top, Path(folder) / name, named=False)
     for error in errors:
         if Path(error.filename) == path:
             raise DataError(
@@ -116,20 +135,20 @@ def _walk(root: Path, path: Path) -> Iterator[Found | Rejected]:
         )
 
 
-def _judge(root: Path, path: Path, *, named: bool) -> Found | Rejected:
+def _judge(root: Path, top: Path, path: Path, *, named: bool) -> Found | Rejected:
     name = _name(root, path)
     try:
-        if path.is_symlink() and not named and not path.resolve().is_relative_to(root.resolve()):
+        if path.is_symlink() and not named and not path.resolve().is_relative_to(top):
             return Rejected(name, "outside-link", "the link leaves its source")
-        mode = path.stat().st_mode
+        status = path.stat()
     except FileNotFoundError:
         return Rejected(name, "missing", "the link leads nowhere")
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
         return Rejected(name, "unreadable", f"it cannot be looked at: {error}")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(status.st_mode):
         return Rejected(name, "not-a-file", "it is a FIFO, a socket or a device")
     below = path.parent.relative_to(root).parts
-    return Found(path, name, (*reversed(below), root.resolve().name))
+    return Found(path, name, (*reversed(below), top.name), Stamp.of(status))
 
 
 def _name(root: Path, path: Path) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,19 +31,30 @@ class ImageStore:
         id: str,  # noqa: A002 - the catalog's word
         input_rgba: NDArray[np.uint8],
         reference_rgba: NDArray[np.uint8],
-    ) -> None:
-        """Write both images of `id`, each atomically; what is there already is kept.
+    ) -> tuple[int, int]:
+        """Write both images of `id`, each atomically; gives the sizes of the files (bytes).
+
+        They are not flushed to the disk: they can be made again, and `holds` tells when they must.
 
         Raises:
             StorageError: A file cannot be written.
         """
-        for path, rgba in (
-            (self._input(id), input_rgba),
-            (self._reference(id), reference_rgba),
-        ):
-            # The id is a digest of the pixels: an existing file holds the same ones.
-            if not path.exists():
-                write_bytes(path, encode_png(rgba))
+        first = encode_png(input_rgba)
+        # Without a larger original the reference is the input.
+        second = first if reference_rgba is input_rgba else encode_png(reference_rgba)
+        for path, data in ((self._input(id), first), (self._reference(id), second)):
+            if not _has(path, len(data)):
+                write_bytes(path, data, flush=False)
+        return len(first), len(second)
+
+    def holds(
+        self,
+        id: str,  # noqa: A002 - the catalog's word
+        input_bytes: int,
+        reference_bytes: int,
+    ) -> bool:
+        """Whether both files are there and whole, judged by their sizes alone."""
+        return _has(self._input(id), input_bytes) and _has(self._reference(id), reference_bytes)
 
     def input(self, id: str) -> NDArray[np.uint8]:  # noqa: A002 - the catalog's word
         """The raster that is traced, shape (h, w, 4).
@@ -60,15 +72,27 @@ class ImageStore:
         """
         return self._read(self._reference(id))
 
-    def keep(self, ids: Iterable[str]) -> int:
-        """Delete the images of all other ids; gives the number of files deleted."""
-        wanted = {path for id_ in ids for path in (self._input(id_), self._reference(id_))}
+    def keep(self, wanted: Callable[[str], bool]) -> int:
+        """Delete the images of ids that are not wanted, and what a killed pass left half-written.
+
+        Args:
+            wanted: Whether an id is.
+
+        Returns:
+            The number of files deleted.
+        """
         gone = 0
-        for path in self.folder.glob("*.png") if self.folder.is_dir() else ():
-            if path not in wanted:
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()
-                    gone += 1
+        if not self.folder.is_dir():
+            return 0
+        with os.scandir(self.folder) as files:
+            for file in files:
+                stem, _, kind = file.name.rpartition("-")
+                ours = kind in ("input.png", "reference.png")
+                torn = file.name.startswith(".") and file.name.endswith(".tmp")
+                if torn or (ours and not wanted(stem)):
+                    with contextlib.suppress(FileNotFoundError):
+                        Path(file.path).unlink()
+                        gone += 1
         return gone
 
     def _input(self, id_: str) -> Path:
@@ -85,3 +109,10 @@ class ImageStore:
                 f"The prepared image {path} cannot be used: {error.detail}.",
                 hint="Make it again with 'vtrain data prepare SOURCE... --run DIR'.",
             ) from error
+
+
+def _has(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False

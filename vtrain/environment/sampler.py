@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vtrain.config.schema import Category
+from vtrain.data.order import Shuffle
 from vtrain.errors import DataError
 
 
@@ -75,8 +76,8 @@ class EpisodeSampler:
         # within one order no image comes up twice.
         ids = self._images[category]
         turn, position = divmod(group, len(ids))
-        order = np.random.default_rng((self._seed, 2, turn)).permutation(len(ids))
-        return Draw(ids[int(order[position])], self._taste(generator, repeat))
+        order = Shuffle(len(ids), self._seed, 2, turn)
+        return Draw(ids[order[position]], self._taste(generator, repeat))
 
     def _taste(self, generator: np.random.Generator, repeat: int) -> float:
         low, high = self._tastes[0], self._tastes[-1]

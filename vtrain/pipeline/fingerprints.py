@@ -16,7 +16,7 @@ from typing import Any
 from vtrain import __version__
 from vtrain.checkpoints.store import Checkpoint
 from vtrain.config.schema import Config
-from vtrain.data.scan import scan
+from vtrain.data.scan import Found, scan
 from vtrain.environment.versions import measurement_version
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, read_json, write_json
@@ -31,13 +31,11 @@ def data_fingerprint(sources: Sequence[str], config: Config) -> str:
     Raises:
         DataError: A source is missing or cannot be read.
     """
-    listing = []
-    for found in scan(sources).found:
-        try:
-            status = found.path.stat()
-        except OSError as error:
-            raise DataError(f"{found.path} cannot be read: {error.strerror}.") from error
-        listing.append((str(found.path.absolute()), status.st_size, status.st_mtime_ns))
+    listing = {
+        (str(found.path.absolute()), found.stamp.size, found.stamp.mtime)
+        for found in scan(sources)
+        if isinstance(found, Found)
+    }
     return _digest(config.data.model_dump(mode="json"), sorted(listing))
 
 

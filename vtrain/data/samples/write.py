@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +41,20 @@ def sample_svg(category: Category, index: int, seed: int = 0) -> tuple[str, str]
     return sketch.brand, sketch.svg()
 
 
-def write_samples(folder: Path, count: int, seed: int = 0) -> list[Path]:
+def write_samples(
+    folder: Path,
+    count: int,
+    seed: int = 0,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
     """Write `count` logos, evenly over the categories, as ``CATEGORY/sample-NNNN-BRAND.svg``.
 
     Args:
         folder: Where; made when missing. Other files in it stay.
         count: How many in all.
         seed: Another seed gives other logos.
+        on_progress: Called with the logos made and wanted.
 
     Returns:
         The files, in the order in which they were made.
@@ -60,6 +68,8 @@ def write_samples(folder: Path, count: int, seed: int = 0) -> list[Path]:
         index = number // len(CATEGORIES)
         brand, svg = sample_svg(category, index, seed)
         path = folder / category / f"sample-{index:04d}-{brand.lower()}.svg"
-        write_text(path, svg)
+        write_text(path, svg, flush=False)  # it can be made again
         paths.append(path)
+        if on_progress is not None:
+            on_progress(number + 1, count)
     return paths

@@ -1,0 +1,85 @@
+"""Families keep brands and look-alikes together, and never move what was placed before."""
+
+from __future__ import annotations
+
+import pytest
+
+from vtrain.config.schema import SplitConfig
+from vtrain.data.catalog import Split
+from vtrain.data.duplicates import Pair
+from vtrain.data.families import Image, Memory, Place, place
+
+NOTHING = Memory({}, {})
+
+
+def image(number: int, brand: str = "") -> Image:
+    return Image(f"{number:016x}", brand or f"brand{number}", "simple")
+
+
+def pair(first: int, second: int) -> Pair:
+    return Pair(first, second, 1.0, 0)
+
+
+def placed(
+    images: list[Image], pairs: list[Pair] | None = None, memory: Memory = NOTHING
+) -> list[Place]:
+    return place(images, pairs or [], memory, SplitConfig(), 0)
+
+
+MANY = [image(number) for number in range(100, 160)]
+
+
+def test_brands_and_look_alikes_are_one_family() -> None:
+    images = [image(0, "a"), image(1, "a"), image(2, "b"), image(3, "c"), *MANY]
+
+    places = placed(images, [pair(1, 2)])
+
+    assert places[0].family == places[1].family == places[2].family
+    assert places[0].split == places[1].split == places[2].split
+    assert places[3].family == "c"
+    assert all(one.split for one in places)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_copy_goes_where_its_original_was(split: Split) -> None:
+    images = [image(0, "old"), image(1, "copy"), *MANY]
+
+    places = placed(images, [pair(0, 1)], Memory({images[0].id: split}, {"old": split}))
+
+    assert [one.split for one in places[:2]] == [split, split]
+
+
+def test_a_changed_image_goes_where_its_brand_was() -> None:
+    places = placed([image(5, "old"), *MANY], memory=Memory({}, {"old": "test"}))
+
+    assert places[0].split == "test"
+
+
+def test_what_joins_two_sides_is_left_out_and_nothing_moves() -> None:
+    images = [image(0, "a"), image(1, "b"), image(2, "bridge"), image(3, "bridge"), *MANY]
+    memory = Memory({images[0].id: "train", images[1].id: "test"}, {"a": "train", "b": "test"})
+
+    places = placed(images, [pair(0, 2), pair(1, 2), pair(1, 3)], memory)
+
+    assert [one.split for one in places[:4]] == ["train", "test", None, "test"]
+    assert "a in train" in places[2].detail
+    assert "b in test" in places[2].detail
+
+
+def test_a_look_alike_of_another_brand_with_a_side_is_left_out() -> None:
+    images = [image(0, "a"), image(1, "b"), *MANY]
+    memory = Memory({images[0].id: "train"}, {"a": "train", "b": "validation"})
+
+    places = placed(images, [pair(0, 1)], memory)
+
+    assert [one.split for one in places[:2]] == ["train", None]
+    assert "validation" in places[1].detail
+
+
+def test_a_chain_of_new_images_is_cut_at_its_far_end() -> None:
+    images = [image(0, "a"), image(1, "b"), image(2), image(3), image(4), *MANY]
+    memory = Memory({images[0].id: "train", images[1].id: "test"}, {"a": "train", "b": "test"})
+
+    places = placed(images, [pair(0, 2), pair(2, 3), pair(3, 4), pair(1, 4)], memory)
+
+    assert [one.split for one in places[:5]] == ["train", "test", "train", "train", None]

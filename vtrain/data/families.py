@@ -1,0 +1,183 @@
+"""Which images must stay on one side of the split: those of one brand, and look-alikes.
+
+A new image may turn out to show what two old ones show that are on different sides. Neither may
+move, so the new one is left out, with a reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vtrain.config.schema import CATEGORIES, Category, SplitConfig
+from vtrain.data.catalog import Split
+from vtrain.data.duplicates import Groups, Pair
+from vtrain.data.splits import Family, assign, position
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What of an image tells its family.
+
+    Attributes:
+        id: As of `Entry`.
+        brand: As of `Entry`.
+        category: As of `Entry`.
+    """
+
+    id: str
+    brand: str
+    category: Category
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an image ends up.
+
+    Attributes:
+        family: Its family's name.
+        split: Its split; None when it is left out.
+        detail: Why it is left out.
+    """
+
+    family: str
+    split: Split | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Splits of earlier passes.
+
+    Attributes:
+        images: By id.
+        brands: By brand.
+    """
+
+    images: Mapping[str, Split]
+    brands: Mapping[str, Split]
+
+    def of(self, image: Image) -> Split | None:
+        """Where an image, or else its brand, was."""
+        return self.images.get(image.id) or self.brands.get(image.brand)
+
+
+def place(
+    images: Sequence[Image],
+    pairs: Sequence[Pair],
+    memory: Memory,
+    config: SplitConfig,
+    seed: int,
+) -> list[Place]:
+    """Find the families and give each a split.
+
+    Args:
+        images: In a stable order.
+        pairs: Which of them look alike, by index.
+        memory: Where they were before.
+        config: The shares of the splits.
+        seed: Of the splits.
+
+    Returns:
+        A place for each image, in order.
+
+    Raises:
+        DataError: There are fewer families than splits.
+    """
+    members = _components(images, pairs)
+    links = _links(pairs)
+    homes: list[tuple[list[int], Split | None]] = []
+    left_out: dict[int, str] = {}
+    for group in members:
+        before = {memory.of(images[index]) for index in group} - {None}
+        if len(before) <= 1:
+            homes.append((group, before.pop() if before else None))
+        else:
+            parts, removed = _part(group, images, links, memory)
+            homes += parts
+            left_out |= removed
+    families = []
+    names: dict[int, str] = {}
+    for group, split in homes:
+        name = min(
+            {images[i].brand for i in group}, key=lambda brand: (position(brand, seed), brand)
+        )
+        counts = Counter(images[i].category for i in group)
+        category = max(CATEGORIES, key=lambda one: counts[one])
+        families.append(Family(name, category, len(group), split))
+        names |= dict.fromkeys(group, name)
+    splits = assign(families, config, seed)
+    return [
+        Place("", None, left_out[index])
+        if index in left_out
+        else Place(names[index], splits[names[index]])
+        for index in range(len(images))
+    ]
+
+
+def _components(images: Sequence[Image], pairs: Sequence[Pair]) -> list[list[int]]:
+    groups = Groups(len(images))
+    first: dict[str, int] = {}
+    for index, image in enumerate(images):
+        groups.join(first.setdefault(image.brand, index), index)
+    for pair in pairs:
+        groups.join(pair.first, pair.second)
+    found: dict[int, list[int]] = defaultdict(list)
+    for index, root in enumerate(groups.roots()):
+        found[root].append(index)
+    return list(found.values())
+
+
+def _links(pairs: Sequence[Pair]) -> Mapping[int, list[int]]:
+    links: dict[int, list[int]] = defaultdict(list)
+    for pair in pairs:
+        links[pair.first].append(pair.second)
+        links[pair.second].append(pair.first)
+    return links
+
+
+def _part(
+    group: Sequence[int],
+    images: Sequence[Image],
+    links: Mapping[int, list[int]],
+    memory: Memory,
+) -> tuple[list[tuple[list[int], Split | None]], dict[int, str]]:
+    """Part a family that joins old images of several splits; the parts, and what is left out."""
+    side: dict[int, Split] = {
+        index: memory.images[images[index].id]
+        for index in group
+        if images[index].id in memory.images
+    }
+    brands: dict[str, Split] = {images[i].brand: split for i, split in side.items()}
+    removed: dict[int, str] = {}
+    waiting = [index for index in group if index not in side]
+    while True:
+        rest = []
+        for index in waiting:
+            near = {side[other]: images[other] for other in links.get(index, ()) if other in side}
+            brand = images[index].brand
+            known = brands.get(brand) or memory.brands.get(brand)
+            splits = set(near) | ({known} if known else set())
+            if len(splits) > 1:
+                where = ", ".join(f"{image.brand} in {split}" for split, image in near.items())
+                own = f"its brand is in {known}" if known else "it looks like both"
+                removed[index] = f"using it would leak: {where}; {own}"
+            elif splits:
+                side[index] = brands[brand] = splits.pop()
+            else:
+                rest.append(index)
+        if len(rest) == len(waiting):
+            break
+        waiting = rest
+    parts: list[tuple[list[int], Split | None]] = [
+        (sorted(index for index, one in side.items() if one == split), split)
+        for split in sorted(set(side.values()))
+    ]
+    if rest:
+        alone = _components(
+            [images[index] for index in rest],
+            [],
+        )
+        parts += [([rest[index] for index in component], None) for component in alone]
+    return parts, removed
