@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.errors import CheckpointError, StorageError
 
@@ -199,9 +200,9 @@ def test_pruning_keeps_the_newest_the_best_and_what_best_points_at(
         if step == 3:
             store.mark_best(checkpoint)
 
-    removed = store.prune(keep_last=1, keep_best=1)
+    removed = store.prune(Rules(keep_last=1, keep_best=1))
 
-    assert removed == ["step-000000001", "step-000000004"]
+    assert [item.name for item in removed] == ["step-000000001", "step-000000004"]
     assert [item.step for item in store.checkpoints()] == [2, 3, 5]
     assert [path.name for path in store.folder.glob(".*")] == []
 
@@ -212,7 +213,7 @@ def test_pruning_never_removes_the_last_that_verifies(store: CheckpointStore) ->
     for step in (3, 4):
         damage(save(store, step).path / "policy.safetensors")
 
-    store.prune(keep_last=1, keep_best=1)
+    store.prune(Rules(keep_last=1, keep_best=1))
 
     assert [item.step for item in store.checkpoints()] == [2, 4]
     assert store.resolve("latest").step == 2
@@ -222,7 +223,7 @@ def test_pruning_clears_what_a_crash_left(store: CheckpointStore) -> None:
     save(store, 1)
     shutil.copytree(store.folder / "step-000000001", store.folder / ".step-000000002.1-ab.tmp")
 
-    store.prune(keep_last=1, keep_best=1)
+    store.prune(Rules(keep_last=1, keep_best=1))
 
     assert list(store.folder.glob(".*")) == []
 
@@ -270,6 +271,7 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
 CRASH = """
 import os, pathlib, sys
 import numpy as np
+from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.store import CheckpointStore
 
 folder, crash_at = pathlib.Path(sys.argv[1]), int(sys.argv[2])
@@ -289,7 +291,7 @@ checkpoint = store.save(
     3, tensors={"policy": {"w": np.ones(3)}}, documents={"state": {}}, info={"utility": 1.0}
 )
 store.mark_best(checkpoint)
-store.prune(keep_last=1, keep_best=1)
+store.prune(Rules(keep_last=1, keep_best=1))
 """
 
 
@@ -311,7 +313,7 @@ def test_a_crash_at_any_moment_leaves_a_checkpoint_that_verifies(tmp_path: Path)
         assert store.resolve("best").step in (2, 3)
         assert [path for path, _ in store.damaged()] == []
         save(store, 4)
-        store.prune(keep_last=1, keep_best=1)
+        store.prune(Rules(keep_last=1, keep_best=1))
         assert list(store.folder.glob(".*")) == []
         if done.returncode == 0:
             assert moment > 10

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,33 @@ class Checkpoint:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
         return float(value) if math.isfinite(value) else None
+
+    @property
+    def update(self) -> int | None:
+        """PPO updates behind it; None when it does not say."""
+        value = self.info.get("update")
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The finite figures of its validation check, and its utility."""
+        check = self.info.get("check")
+        figures = {**(check if isinstance(check, Mapping) else {}), "utility": self.utility}
+        return {
+            name: float(value)
+            for name, value in figures.items()
+            if isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+        }
+
+    @property
+    def written(self) -> float:
+        """When it was written (s since the epoch); 0 when it does not say."""
+        try:
+            return datetime.fromisoformat(self.manifest.created).timestamp()
+        except ValueError:
+            return 0.0
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:

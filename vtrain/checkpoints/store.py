@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from vtrain.checkpoints.manifest import (
     NewerSchema,
     is_file_name,
 )
-from vtrain.checkpoints.retention import Candidate, surplus
+from vtrain.checkpoints.retention import Candidate, Removal, Rules, surplus
 from vtrain.errors import CheckpointError, DataError
 from vtrain.rundir import (
     RunDirectory,
@@ -51,6 +52,8 @@ logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d{9,})(?:-r(\d+))?$")
 _TRAIN = "Make one with 'vtrain train'."
+_PINS = "pins.json"
+_REQUEST = "request.json"
 
 
 class CheckpointStore:
@@ -179,29 +182,111 @@ class CheckpointStore:
             return None
         return target if _NAME.match(target) and (self.folder / target).is_dir() else None
 
-    def prune(self, keep_last: int, keep_best: int) -> list[str]:
-        """Remove old checkpoints, never the newest that verifies nor the one `best` points at.
+    def prune(self, rules: Rules, *, dry_run: bool = False) -> list[Removal]:
+        """Remove checkpoints by rules, never pinned ones, the newest that verifies, or the best.
 
         Args:
-            keep_last: How many of the newest stay.
-            keep_best: How many of the best, by ``utility`` in their info, stay.
+            rules: What stays.
+            dry_run: Only say what would be removed.
 
         Returns:
-            Names of those removed.
+            Those removed, with the reason.
 
         Raises:
             StorageError: One cannot be removed.
         """
         found = self.checkpoints()
-        candidates = [Candidate(item.name, item.step, item.utility) for item in found]
-        protected = {self.pointer("best") or ""}
+        protected = {self.pointer("best") or "", *self.pins()}
         # Found anew each time: a checkpoint may have gone bad since it was written.
         protected.update(next(([it.name] for it in found[::-1] if not it.problems()), []))
-        removed = surplus(candidates, keep_last=keep_last, keep_best=keep_best, protected=protected)
-        self._remove(self.folder.glob(".*.tmp"))  # left by a crash; only one process writes here
-        self._remove(self.folder / name for name in removed)
-        self._describe()
+        removed = surplus(
+            [_candidate(item) for item in found], rules, now=time.time(), protected=protected
+        )
+        if not dry_run:
+            # Left by a crash; only one process writes here.
+            self._remove(self.folder.glob(".*.tmp"))
+            self._remove(self.folder / item.name for item in removed)
+            self._describe()
         return removed
+
+    def pins(self) -> dict[str, str]:
+        """Names of pinned checkpoints, with the note of each."""
+        path = self.folder / _PINS
+        if not path.exists():
+            return {}
+        pinned = read_json(path).get("pinned")
+        return {str(k): str(v) for k, v in pinned.items()} if isinstance(pinned, dict) else {}
+
+    def pin(self, checkpoint: Checkpoint, note: str = "") -> None:
+        """Keep a checkpoint whatever the rules say.
+
+        Raises:
+            StorageError: The list of pins cannot be written.
+        """
+        write_json(self.folder / _PINS, {"pinned": {**self.pins(), checkpoint.name: note}})
+        self._describe()
+
+    def unpin(self, checkpoint: Checkpoint) -> bool:
+        """Let the rules decide again; whether it was pinned.
+
+        Raises:
+            StorageError: The list of pins cannot be written.
+        """
+        pinned = self.pins()
+        if checkpoint.name not in pinned:
+            return False
+        del pinned[checkpoint.name]
+        write_json(self.folder / _PINS, {"pinned": pinned})
+        self._describe()
+        return True
+
+    def repair(self) -> dict[str, str | None]:
+        """Set damaged checkpoints aside and point `latest` and `best` at what verifies.
+
+        Returns:
+            What each pointer names now; None where nothing is left to name.
+
+        Raises:
+            StorageError: A pointer cannot be written.
+        """
+        whole: list[Checkpoint] = []
+        for item in self._found():
+            if isinstance(item, Checkpoint):
+                problems = item.problems()
+                if problems:
+                    self._set_aside(item.path, problems[0])
+                else:
+                    whole.append(item)
+            elif not isinstance(item[1], NewerSchema):
+                self._set_aside(item[0], item[1].message)
+        judged = [item for item in whole if item.utility is not None]
+        best = self.pointer("best")
+        chosen = next((item for item in judged if item.name == best), None) or max(
+            judged, key=lambda item: (item.utility, item.step), default=None
+        )
+        for name, target in (("latest", whole[-1] if whole else None), ("best", chosen)):
+            if target is not None:
+                self._point(name, target)
+            else:
+                (self.folder / f"{name}.json").unlink(missing_ok=True)
+        self._describe()
+        return {name: self.pointer(name) for name in ("latest", "best")}
+
+    def request(self) -> None:
+        """Ask whoever trains here to save at the end of its update.
+
+        Raises:
+            StorageError: The request cannot be written.
+        """
+        write_json(self.folder / _REQUEST, {"asked": now()})
+
+    def requested(self) -> bool:
+        """Whether someone asked; asking again tells no more."""
+        return (self.folder / _REQUEST).exists()
+
+    def fulfil(self) -> None:
+        """Take the request back, once it is answered."""
+        (self.folder / _REQUEST).unlink(missing_ok=True)
 
     def _found(self) -> list[Checkpoint | tuple[Path, CheckpointError]]:
         """What the folders named like checkpoints hold, by step and then by age."""
@@ -296,20 +381,40 @@ class CheckpointStore:
                 raise storage_error(error, path) from error
 
     def _describe(self) -> None:
+        found = self.checkpoints()
+        pinned = self.pins()
+        best = self.pointer("best")
         write_json(
             RunDirectory(self.folder.parent).checkpoint_info,
             {
+                "count": len(found),
+                "bytes": sum(item.size for item in found),
                 "latest": self.pointer("latest"),
-                "best": self.pointer("best"),
+                "best": best,
+                "best_utility": next((it.utility for it in found if it.name == best), None),
+                "pinned": sorted(pinned),
+                "damaged": [path.name for path, _ in self.damaged()],
                 "checkpoints": [
                     {
                         "name": item.name,
                         "step": item.step,
                         "created": item.manifest.created,
                         "bytes": item.size,
+                        "pinned": item.name in pinned,
                         "info": item.info,
                     }
-                    for item in self.checkpoints()
+                    for item in found
                 ],
             },
         )
+
+
+def _candidate(item: Checkpoint) -> Candidate:
+    return Candidate(
+        item.name,
+        item.step,
+        update=item.update,
+        created=item.written,
+        size=item.size,
+        metrics=item.metrics,
+    )

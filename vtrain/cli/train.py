@@ -24,6 +24,13 @@ def command(
             help="Start from the policy of another run's checkpoint.",
         ),
     ] = None,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Resume although the config, the images, versions or threads changed.",
+        ),
+    ] = False,
     time_limit: Annotated[
         str | None,
         typer.Option(
@@ -69,6 +76,7 @@ def command(
             directory,
             resume=resume,
             fork=fork,
+            accept_changes=accept_changes,
             time_limit=limit,
             on_event=on_event,
             handle_signals=True,

@@ -359,10 +359,42 @@ class CurriculumConfig(Section):
 class CheckpointsConfig(Section):
     """When checkpoints are written and how many are kept."""
 
-    every_updates: int = Field(10, ge=1, description="Updates between checkpoints (count).")
+    every_updates: int = Field(10, ge=0, description="Updates between checkpoints; 0 for never.")
+    every_traces: int = Field(0, ge=0, description="Traces between checkpoints; 0 for never.")
+    every_minutes: float = Field(
+        0.0, ge=0.0, description="Time between checkpoints (min); 0 for never."
+    )
+    at_stage_ends: bool = Field(
+        True, description="Whether one is written when a stage of the curriculum ends."
+    )
     keep_last: int = Field(3, ge=1, description="Newest checkpoints kept (count).")
-    keep_best: int = Field(
-        1, ge=1, description="Best checkpoints kept, by validation utility (count)."
+    keep_best: int = Field(1, ge=1, description="Best checkpoints kept (count).")
+    best_metric: Literal["utility", "gain_default", "better"] = Field(
+        "utility", description="Figure of the validation check that the kept best are chosen by."
+    )
+    best_direction: Literal["max", "min"] = Field(
+        "max", description="Whether more or less of best_metric is better."
+    )
+    best_confidence: float = Field(
+        0.9,
+        ge=0.5,
+        lt=1.0,
+        description="Confidence that a checkpoint is better before it becomes the best.",
+    )
+    keep_every: int = Field(
+        0, ge=0, description="Checkpoints of every so many updates are kept for ever; 0 for none."
+    )
+    max_age: float = Field(
+        0.0, ge=0.0, description="Older checkpoints go, but for the newest (h); 0 for no limit."
+    )
+    max_bytes: int = Field(
+        0, ge=0, description="The oldest go until all take no more (bytes); 0 for no limit."
+    )
+    background: bool = Field(
+        True, description="Whether checkpoints are written beside the training."
+    )
+    failures_allowed: int = Field(
+        3, ge=1, description="Failed writes in a row after which training ends (count)."
     )
 
 

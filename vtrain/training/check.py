@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,16 +25,28 @@ class Check:
         gain_default: Utility over VTracer's default.
         better: Share of traces, at fidelity, that look better than the default's.
         images: Images checked (count).
+        error: Standard error of `utility` over the images; 0 for a single one.
+        values: Utility over the baseline of each image, over the tastes.
     """
 
     utility: float
     gain_default: float
     better: float
     images: int
+    error: float = 0.0
+    values: tuple[float, ...] = ()
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the utility lies with 95 % confidence (normal approximation)."""
+        reach = 1.96 * self.error
+        return self.utility - reach, self.utility + reach
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
+        """As JSON values, without the single images."""
+        figures = asdict(self)
+        del figures["values"]
+        return {**figures, "interval": list(self.interval)}
 
 
 def check_policy(
@@ -57,18 +71,23 @@ def check_policy(
             requests.append(Request(entry.id, action))
         requests += [Request(entry.id, problem.rules.baseline), Request(entry.id, default)]
     measured = engine.measure(requests)
-    over_baseline, over_default, better = 0.0, 0.0, 0
+    over_default, better = 0.0, 0
+    values: list[float] = []
     for first in range(0, len(measured), len(tastes) + 2):
         *ours, baseline, plain = measured[first : first + len(tastes) + 2]
+        over_baseline = 0.0
         for value, mine in zip(tastes, ours, strict=True):
             utility = mine.utility(value, scoring)
             over_baseline += utility - baseline.utility(value, scoring)
             over_default += utility - plain.utility(value, scoring)
+        values.append(over_baseline / len(tastes))
         better += ours[0].appearance > plain.appearance
     count = len(problem.check)
     return Check(
-        utility=over_baseline / (count * len(tastes)),
+        utility=statistics.fmean(values),
         gain_default=over_default / (count * len(tastes)),
         better=better / count,
         images=count,
+        error=statistics.stdev(values) / math.sqrt(count) if count > 1 else 0.0,
+        values=tuple(values),
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from stable_baselines3 import PPO
 
+from vtrain.checkpoints.compare import Change, config_changes, version_changes
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore, Loaded
 from vtrain.config.schema import Config
 from vtrain.errors import CheckpointError
-from vtrain.rundir import RunDirectory
+from vtrain.rundir import RunDirectory, library_versions
 from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.training.model import load_policy_weights
+from vtrain.training.saving import Best
 from vtrain.training.state import ExactState
 
 
@@ -51,27 +55,51 @@ class Origin:
         )
 
     @property
-    def best(self) -> tuple[float, int] | None:
-        """Utility and step of the best check so far."""
-        best = self.loaded.documents["state"]["best"]
-        return None if best is None else (float(best[0]), int(best[1]))
+    def best(self) -> Best | None:
+        """The best check so far."""
+        return Best.from_document(self.loaded.documents["state"]["best"])
 
-    def check_fits(self, config: Config, dataset: str, model: PPO) -> None:
-        """Say what stands in the way of going on exactly where the checkpoint was.
+    def changes(self, config: Config, dataset: str) -> list[Change]:
+        """What differs between the checkpoint and what would go on from it.
 
         Args:
             config: The configuration to go on with.
             dataset: Digest of the catalog.
-            model: A learner built from the configuration.
+        """
+        found = []
+        saved = self.loaded.documents.get("config")
+        if saved is not None:
+            found += config_changes(saved, config.model_dump(mode="json"))
+        if self.checkpoint.info.get("dataset") != dataset:
+            found.append(Change("dataset", self.checkpoint.info.get("dataset"), dataset))
+        threads = self.checkpoint.info.get("torch_threads")
+        if threads is not None and threads != torch.get_num_threads():
+            found.append(Change("torch threads", threads, torch.get_num_threads()))
+        return found + version_changes(self.checkpoint.manifest.versions, library_versions())
+
+    def check_changes(self, config: Config, dataset: str, *, accept: bool) -> list[Change]:
+        """Say what stands in the way of going on as if nothing had happened.
+
+        Args:
+            config: The configuration to go on with.
+            dataset: Digest of the catalog.
+            accept: Whether training may go on although something differs.
+
+        Returns:
+            What differs.
 
         Raises:
-            CheckpointError: The images, the network or the number of environments differ.
+            CheckpointError: Something differs that makes the run another one, and it is not
+                accepted; or the number of environments differs, which no state fits.
         """
-        if self.checkpoint.info.get("dataset") != dataset:
+        found = self.changes(config, dataset)
+        serious = [change for change in found if not change.harmless]
+        if serious and not accept:
             raise CheckpointError(
-                f"{self.checkpoint.name} was trained on other images than {self.run} holds now.",
-                hint="Prepare the same images again, or start from its policy in another run "
-                f"with --fork {self.run}.",
+                f"{self.checkpoint.name} was made under other conditions than it would go on "
+                f"under:\n{change_table(serious)}",
+                hint="Restore them, add --accept-changes to go on as it is, or start another run "
+                f"from its policy with --fork {self.run}.",
             )
         saved = len(self.loaded.documents["state"]["environments"]["episodes"])
         if saved != config.ppo.n_envs:
@@ -80,7 +108,7 @@ class Origin:
                 f"{config.ppo.n_envs}.",
                 hint=f"Go on with --set ppo.n_envs={saved}, or use --fork {self.run}.",
             )
-        self.give_policy(model)
+        return found
 
     def give_policy(self, model: PPO) -> None:
         """Put the checkpoint's policy into a model.
@@ -95,6 +123,20 @@ class Origin:
                 f"The policy of {self.checkpoint.name} does not fit this configuration: {error}.",
                 hint="Use the same ppo.hidden as the run it comes from.",
             ) from error
+
+
+def change_table(changes: Sequence[Change]) -> str:
+    """Changes as lines of text: name, before, after."""
+    rows = [(change.what, _short(change.before), _short(change.after)) for change in changes]
+    wide = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "\n".join(
+        f"  {what:<{wide[0]}}  was {before:<{wide[1]}}  is {after}" for what, before, after in rows
+    )
+
+
+def _short(value: object) -> str:
+    text = "unset" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def find_origin(run: RunDirectory, *, resume: bool, fork: str | None) -> Origin | None:

@@ -1,24 +1,126 @@
-"""Checkpoints of a training: what goes in, which is best, which are kept."""
+"""Checkpoints of a training: what goes in, when, which is best, which are kept."""
 
 from __future__ import annotations
 
+import logging
+import math
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from numpy.typing import NDArray
 
 from vtrain.agent.network import policy_arrays
+from vtrain.checkpoints.retention import rules_of
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import config_hash
-from vtrain.config.schema import Config
+from vtrain.config.schema import CheckpointsConfig, Config
+from vtrain.errors import CheckpointError, StorageError
 from vtrain.rundir import RunDirectory
 from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.training.check import Check
 from vtrain.training.problem import Problem
 from vtrain.training.state import ExactState
 
+logger = logging.getLogger(__name__)
+
+_OVERHEAD = 200_000
+"""Bytes of a checkpoint besides weights and moments: generators, environments, manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best validation check so far.
+
+    Attributes:
+        utility: Its mean utility over the baseline.
+        step: Traces behind its checkpoint.
+        values: Utility of each image of the check, for a paired comparison; empty when unknown.
+    """
+
+    utility: float
+    step: int
+    values: tuple[float, ...] = ()
+
+    def to_document(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"utility": self.utility, "step": self.step, "values": list(self.values)}
+
+    @classmethod
+    def from_document(cls, document: Any) -> Best | None:
+        """What `to_document` gave, or the pair (utility, step) of earlier checkpoints."""
+        if document is None:
+            return None
+        if isinstance(document, Mapping):
+            values = tuple(float(value) for value in document["values"])
+            return cls(float(document["utility"]), int(document["step"]), values)
+        utility, step = document
+        return cls(float(utility), int(step))
+
+
+def is_better(check: Check, best: Best | None, confidence: float) -> bool:
+    """Whether a check is better than the best beyond noise.
+
+    The mean of the differences, image by image, must exceed its standard error as often as the
+    confidence asks for (one-sided, normal approximation). Where the images are not the same ones or
+    only one, the larger mean decides.
+
+    Args:
+        check: The new one.
+        best: The best so far; None when there is none.
+        confidence: 0.5 takes any larger mean.
+    """
+    if best is None:
+        return True
+    if check.utility <= best.utility:
+        return False
+    if len(check.values) != len(best.values) or len(check.values) < 2:
+        return True
+    gains = [new - old for new, old in zip(check.values, best.values, strict=True)]
+    error = statistics.stdev(gains) / math.sqrt(len(gains))
+    return statistics.fmean(gains) > NormalDist().inv_cdf(confidence) * error
+
+
+class Due:
+    """When the next checkpoint is due, beside the checks and the end.
+
+    Args:
+        config: Updates, traces and minutes between checkpoints.
+        clock: The time (s).
+    """
+
+    def __init__(
+        self, config: CheckpointsConfig, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._config, self._clock = config, clock
+        self._traces, self._time = 0, clock()
+
+    def saved(self, traces: int) -> None:
+        """Count from here."""
+        self._traces, self._time = traces, self._clock()
+
+    def now(self, update: int, traces: int, *, stage_ended: bool) -> bool:
+        """Whether one is due after an update."""
+        config = self._config
+        return bool(
+            (config.every_updates and update % config.every_updates == 0)
+            or (config.every_traces and traces - self._traces >= config.every_traces)
+            or (config.every_minutes and self._clock() - self._time >= 60 * config.every_minutes)
+            or (config.at_stage_ends and stage_ended)
+        )
+
 
 class Saving:
-    """Writes the checkpoints of one training.
+    """Writes the checkpoints of one training, beside it.
+
+    One checkpoint is written at a time, by a thread of its own: hashing and flushing leave the
+    interpreter's lock alone, so training goes on. A state is a copy, which nothing changes while it
+    is written.
 
     Args:
         config: The configuration.
@@ -28,9 +130,19 @@ class Saving:
 
     def __init__(self, config: Config, run: RunDirectory, problem: Problem) -> None:
         self._config, self._run, self._problem = config, run, problem
+        self._rules = rules_of(config.checkpoints)
         self._store = CheckpointStore(run.checkpoints)
-        self.best: tuple[float, int] | None = None
-        """Utility and step of the best check so far."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vtrain-checkpoint")
+        self._pending: Future[str] | None = None
+        self._before: Best | None = None
+        self._written: list[str] = []
+        self._failures = 0
+        self.best: Best | None = None
+        """The best check so far."""
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._thread.shutdown(wait=True)
 
     def policy(self, state: ExactState) -> dict[str, NDArray[Any]]:
         """The arrays of ``policy.safetensors``."""
@@ -40,8 +152,33 @@ class Saving:
             input_size=self._config.data.input_size,
         )
 
-    def save(self, state: ExactState, check: Check | None, *, stage: str) -> str:
-        """Write a checkpoint of a state, point at it, and prune; its name.
+    def check_space(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Make sure that the disk holds what the rules keep, before anything is learned.
+
+        Raises:
+            CheckpointError: It does not.
+        """
+        kept = self._config.checkpoints
+        # Adam keeps two moments of each weight.
+        each = 3 * sum(array.nbytes for array in weights.values()) + _OVERHEAD
+        count = kept.keep_last + kept.keep_best + 1
+        if kept.keep_every:
+            ppo = self._config.ppo
+            count += ppo.total_traces // (ppo.n_envs * ppo.n_steps * kept.keep_every)
+        free = shutil.disk_usage(self._run.root).free
+        if each * count > free:
+            raise CheckpointError(
+                f"The checkpoints would take some {each * count / 1e6:,.0f} MB ({count} of "
+                f"{each / 1e6:,.1f} MB), and {self._run.root} has {free / 1e6:,.0f} MB free.",
+                hint="Free some space, or keep fewer with checkpoints.keep_last and keep_every.",
+            )
+
+    def requested(self) -> bool:
+        """Whether someone asked for a checkpoint from outside."""
+        return self._store.requested()
+
+    def save(self, state: ExactState, check: Check | None, *, stage: str) -> None:
+        """Write a checkpoint of a state, point at it, and prune.
 
         Args:
             state: At the end of an update.
@@ -49,34 +186,95 @@ class Saving:
             stage: The curriculum's stage.
 
         Raises:
-            StorageError: It cannot be written.
+            CheckpointError: Too many writes in a row failed.
         """
+        self._collect()
         update, step = int(state.document["update"]), int(state.document["traces"])
-        better = check is not None and (self.best is None or check.utility > self.best[0])
+        self._before = self.best
+        confidence = self._config.checkpoints.best_confidence
+        better = check is not None and is_better(check, self.best, confidence)
         if check is not None and better:
-            self.best = (check.utility, step)
-        checkpoint = self._store.save(
-            step,
-            tensors={
-                "policy": self.policy(state),
-                "optimizer": state.optimizer,
-                "generators": state.generators,
-            },
-            documents={"state": {**state.document, "best": self.best}},
-            info={
-                "update": update,
-                "traces": step,
-                "utility": check.utility if check else None,
-                "check": check.as_dict() if check else None,
-                "config": config_hash(self._config),
-                "dataset": self._problem.catalog.digest,
-                "table": TABLE_DIGEST,
-                "stage": stage,
-            },
-        )
-        if better:
-            self._store.mark_best(checkpoint)
-        kept = self._config.checkpoints
-        self._store.prune(kept.keep_last, kept.keep_best)
-        self._run.record_event("checkpoint", name=checkpoint.name, best=better, update=update)
-        return checkpoint.name
+            self.best = Best(check.utility, step, check.values)
+        best = self.best.to_document() if self.best else None
+        tensors = {
+            "policy": self.policy(state),
+            "optimizer": state.optimizer,
+            "generators": state.generators,
+        }
+        documents = {
+            "state": {**state.document, "best": best},
+            "config": self._config.model_dump(mode="json"),
+        }
+        info = {
+            "update": update,
+            "traces": step,
+            "utility": check.utility if check else None,
+            "check": check.as_dict() if check else None,
+            "config": config_hash(self._config),
+            "dataset": self._problem.catalog.digest,
+            "table": TABLE_DIGEST,
+            "stage": stage,
+            "torch_threads": self._config.resources.torch_threads,
+        }
+
+        def write() -> str:
+            checkpoint = self._store.save(step, tensors=tensors, documents=documents, info=info)
+            self._store.fulfil()
+            if better:
+                self._store.mark_best(checkpoint)
+            self._store.prune(self._rules)
+            self._run.record_event("checkpoint", name=checkpoint.name, best=better, update=update)
+            return checkpoint.name
+
+        self._pending = self._thread.submit(write)
+        if not self._config.checkpoints.background:
+            self._collect()
+
+    def finished(self) -> Sequence[str]:
+        """Names of the checkpoints that were written since this was asked last.
+
+        Raises:
+            CheckpointError: Too many writes in a row failed.
+        """
+        if self._pending is not None and self._pending.done():
+            self._collect()
+        names, self._written = self._written, []
+        return names
+
+    def settle(self) -> Sequence[str]:
+        """As `finished`, once nothing is being written any more.
+
+        Raises:
+            CheckpointError: The last write failed.
+        """
+        self._collect(last=True)
+        return self.finished()
+
+    def _collect(self, *, last: bool = False) -> None:
+        """Take what the thread says of the write before."""
+        if self._pending is None:
+            return
+        try:
+            self._written.append(self._pending.result())
+        except StorageError as error:
+            self._failures += 1
+            self.best = self._before
+            logger.error("A checkpoint could not be written: %s", error)  # noqa: TRY400 - told below
+            self._tell_failure(error)
+            if last or self._failures >= self._config.checkpoints.failures_allowed:
+                times = "" if self._failures == 1 else f" ({self._failures} times in a row)"
+                raise CheckpointError(
+                    f"A checkpoint could not be written{times}: {error.message}",
+                    hint=f"{error.hint} The earlier checkpoints are there: go on with "
+                    f"`vtrain train --run {self._run.root} --resume`.",
+                ) from error
+        else:
+            self._failures = 0
+        finally:
+            self._pending = None
+
+    def _tell_failure(self, error: StorageError) -> None:
+        try:
+            self._run.record_event("checkpoint-failed", problem=error.message)
+        except StorageError:  # the same full disk; the log has it
+            logger.warning("The event of it could not be written either.")

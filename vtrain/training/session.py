@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from stable_baselines3 import PPO
 
 from vtrain.agent.network import PolicyNetwork
+from vtrain.checkpoints.compare import Change
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
@@ -20,9 +22,9 @@ from vtrain.training.curriculum import Curriculum, StageResult
 from vtrain.training.events import TrainingCallback, TrainingEvent
 from vtrain.training.lineage import Origin
 from vtrain.training.metrics import Clock, update_record
-from vtrain.training.model import Update, make_model, start, updates
+from vtrain.training.model import Update, make_model, policy_weights, start, updates
 from vtrain.training.problem import Problem, measure_defaults
-from vtrain.training.saving import Saving
+from vtrain.training.saving import Due, Saving
 from vtrain.training.state import ExactState, capture, restore
 from vtrain.training.stop import Interrupted, StopRequest
 from vtrain.training.tensorboard import tensorboard_writers
@@ -63,6 +65,7 @@ class Session:
         on_event: Called with progress.
         problem: What is trained on.
         engine: Measures.
+        changes: What differs from the checkpoint that is gone on from.
     """
 
     def __init__(
@@ -75,11 +78,14 @@ class Session:
         on_event: TrainingCallback,
         problem: Problem,
         engine: Engine,
+        changes: Sequence[Change] = (),
     ) -> None:
+        self._changes = changes
         self._config, self._run, self._origin = config, run, origin
         self._stop, self._tell = stop, on_event
         self._problem, self._engine = problem, engine
         self._saving = Saving(config, run, problem)
+        self._due = Due(config.checkpoints)
         self._curriculum = Curriculum(config.curriculum)
         self._env = TraceVecEnv(
             problem.rules,
@@ -103,18 +109,20 @@ class Session:
 
     def run(self) -> TrainingResult:
         """Prepare, then update by update until the end."""
-        try:
-            self._prepare()
-            self._learn()
-        except Interrupted:
-            if self._boundary is None:
-                return self._result()
-        except Stopped:
-            # A callback has had enough: what was learned up to the last boundary is kept.
-            if self._boundary is not None and self._saved_at != self._update:
-                self._save(self._boundary, None)
-            raise
-        return self._end()
+        with closing(self._saving):
+            try:
+                self._prepare()
+                self._learn()
+            except Interrupted:
+                if self._boundary is None:
+                    return self._result()
+            except Stopped:
+                # A callback has had enough: what was learned up to the last boundary is kept.
+                if self._boundary is not None and self._saved_at != self._update:
+                    self._save(self._boundary, None)
+                self._saving.settle()
+                raise
+            return self._end()
 
     def _prepare(self) -> None:
         """Measure what learning starts from, and put the policy there."""
@@ -122,6 +130,7 @@ class Session:
         self._defaults = measure_defaults(
             self._engine, self._problem, self._progress("Measuring VTracer's default")
         )
+        self._saving.check_space(policy_weights(self._model))
         table = self._table()
         start(self._model, self._config.ppo.total_traces)
         self._begin(table)
@@ -183,7 +192,7 @@ class Session:
     def _begin(self, table: MeasuredTable) -> None:
         """Put the policy where learning starts: resumed, forked, or fitted to the table."""
         if self._origin and self._origin.resumed:
-            self._origin.check_fits(self._config, self._problem.catalog.digest, self._model)
+            self._origin.give_policy(self._model)
             self._update = restore(self._origin.state, self._model, self._env, self._curriculum)
             self._saving.best = self._origin.best
             # What is saved and checked already is not saved again when nothing is learned on top.
@@ -192,7 +201,12 @@ class Session:
                 self._checked_at = self._update
             kept = [row for row in read_jsonl(self._run.metrics) if row["update"] <= self._update]
             write_jsonl(self._run.metrics, kept)
-            self._event("resumed", update=self._update, traces=self._model.num_timesteps)
+            self._event(
+                "resumed",
+                update=self._update,
+                traces=self._model.num_timesteps,
+                changes=[asdict(change) for change in self._changes],
+            )
             return
         write_jsonl(self._run.metrics, [])
         if self._origin:
@@ -239,8 +253,11 @@ class Session:
         metrics.write(record)
         if ended:
             self._stage_ended(ended)
-        if check or self._update % self._config.checkpoints.every_updates == 0:
+        traces = self._model.num_timesteps
+        due = self._due.now(self._update, traces, stage_ended=ended is not None)
+        if check or due or self._saving.requested():
             self._save(self._capture(), check)
+        self._tell_saved(self._saving.finished())
         total = self._config.ppo.total_traces
         self._tell(
             TrainingEvent("update", "Learning", self._model.num_timesteps, total, data=record)
@@ -267,9 +284,14 @@ class Session:
         return check
 
     def _save(self, state: ExactState, check: Check | None) -> None:
-        name = self._saving.save(state, check, stage=self._curriculum.stage.name)
+        self._saving.save(state, check, stage=self._curriculum.stage.name)
         self._saved_at = self._update
-        self._tell(TrainingEvent("checkpoint", f"Saved {name}"))
+        self._due.saved(int(state.document["traces"]))
+        self._tell_saved(self._saving.finished())
+
+    def _tell_saved(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._tell(TrainingEvent("checkpoint", f"Saved {name}"))
 
     def _end(self) -> TrainingResult:
         """Save what is not saved yet."""
@@ -278,6 +300,7 @@ class Session:
             check = None if self._stop.urgent else self._check(self._boundary)
             if check or self._saved_at != self._update:
                 self._save(self._boundary, check)
+        self._tell_saved(self._saving.settle())
         return self._result()
 
     def _result(self) -> TrainingResult:
@@ -291,8 +314,8 @@ class Session:
         result = TrainingResult(
             updates=self._update,
             traces=int(traces),
-            best_utility=best[0] if best else None,
-            best_step=best[1] if best else None,
+            best_utility=best.utility if best else None,
+            best_step=best.step if best else None,
             seconds=time.monotonic() - self._clock.began,
             stopped=reason,
         )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
+from vtrain.checkpoints.compare import Change
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
@@ -31,6 +32,7 @@ def train(
     *,
     resume: bool = False,
     fork: str | None = None,
+    accept_changes: bool = False,
     time_limit: float | None = None,
     on_event: TrainingCallback | None = None,
     handle_signals: bool = False,
@@ -43,6 +45,7 @@ def train(
         run: Its data must be prepared (`vtrain.data.prepare.prepare`).
         resume: Go on from the newest checkpoint that verifies.
         fork: ``RUN`` or ``RUN@STEP``: start from another run's policy.
+        accept_changes: Resume although the config, the images, versions or threads changed.
         time_limit: Time for this call (s); None for `ppo.time_limit`.
         on_event: Called with progress.
         handle_signals: Stop after saving on SIGTERM and Ctrl-C; main thread only.
@@ -68,7 +71,9 @@ def train(
                 hint="Go on with --resume, or train in another --run directory.",
             )
         origin = find_origin(run, resume=resume, fork=fork)
-        with _session(config, run, origin, stop, on_event or _ignore) as session:
+        with _session(
+            config, run, origin, stop, on_event or _ignore, accept_changes=accept_changes
+        ) as session:
             result = session.run()
     if stop.signal is not None:
         raise _stopped(stop, run)
@@ -148,12 +153,18 @@ def _session(
     origin: Origin | None,
     stop: StopRequest,
     on_event: TrainingCallback,
+    *,
+    accept_changes: bool,
 ) -> Iterator[Session]:
     """Everything that training needs, opened in order and closed whatever happens."""
-    write_text(run.config, dump_yaml(config))
-    write_identity(run, config, config.seed, origin.lineage if origin else None)
     on_event(TrainingEvent("phase", "Looking at the images"))
     problem = load_problem(run, config, on_progress=progress(on_event, "Looking at the images"))
+    changes: list[Change] = []
+    if origin and origin.resumed:
+        changes = origin.check_changes(config, problem.catalog.digest, accept=accept_changes)
+    # Only now: a resume that is refused leaves the run as it was.
+    write_text(run.config, dump_yaml(config))
+    write_identity(run, config, config.seed, origin.lineage if origin else None)
     with open_engine(
         run.images,
         workers=config.resources.workers,
@@ -168,4 +179,5 @@ def _session(
             on_event=on_event,
             problem=problem,
             engine=engine,
+            changes=changes,
         )

@@ -1,0 +1,106 @@
+"""Policies go to stable-baselines3's zip and come back; pickles in it are never run."""
+
+from __future__ import annotations
+
+import io
+import pickle  # noqa: TID251 - to plant one
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO
+
+from tests.training.conftest import tiny
+from vtrain.agent import TraceAgent
+from vtrain.checkpoints.store import CheckpointStore
+from vtrain.errors import CheckpointError
+from vtrain.rundir import RunDirectory
+from vtrain.training.exchange import export_sb3, import_sb3
+from vtrain.training.train import train
+
+NewRun = Callable[[str], RunDirectory]
+
+
+class Harm:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return (Path.touch, (self.mark,))
+
+
+@pytest.fixture
+def exported(new_run: NewRun, tmp_path: Path) -> Path:
+    run = new_run("run")
+    train(tiny("ppo.total_traces=16"), run)
+    export_sb3(CheckpointStore(run.checkpoints).resolve("best"), tmp_path / "policy.zip")
+    return tmp_path / "policy.zip"
+
+
+def test_the_zip_is_one_that_stable_baselines3_loads(exported: Path) -> None:
+    model = PPO.load(exported, device="cpu")
+
+    action, _ = model.predict(model.observation_space.sample())
+    assert model.action_space.contains(action)
+
+
+def test_what_comes_back_is_the_same_policy(exported: Path, tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path / "run" / "checkpoints")
+
+    made = import_sb3(exported, CheckpointStore(tmp_path / "other" / "checkpoints"))
+
+    weights = store.load(store.resolve("best")).tensors["policy"]
+    again = made.load().tensors["policy"]
+    assert weights.keys() == again.keys()
+    assert all(np.array_equal(weights[name], again[name]) for name in weights)
+    assert made.problems() == []
+
+
+def plant(source: Path, target: Path, member: str, data: bytes) -> Path:
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, data if name == member else old.read(name))
+    return target
+
+
+@pytest.mark.parametrize("member", ["policy.pth", "data", "pytorch_variables.pth"])
+def test_planted_pickles_never_run(exported: Path, tmp_path: Path, member: str) -> None:
+    mark = tmp_path / "harm"
+    buffer = io.BytesIO()
+    torch.save({"weights": Harm(mark)}, buffer)  # noqa: TID251 - to plant one
+    evil = pickle.dumps(Harm(mark)) if member == "data" else buffer.getvalue()
+    store = CheckpointStore(tmp_path / "other" / "checkpoints")
+
+    path = plant(exported, tmp_path / "evil.zip", member, evil)
+
+    if member == "pytorch_variables.pth":  # not even opened
+        import_sb3(path, store)
+    else:
+        with pytest.raises(CheckpointError):
+            import_sb3(path, store)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all"])
+def test_other_files_are_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.zip").write_bytes(content)
+
+    with pytest.raises(CheckpointError, match=r"a\.zip"):
+        import_sb3(tmp_path / "a.zip", CheckpointStore(tmp_path))
+
+
+def test_an_exported_file_of_plain_weights_traces(new_run: NewRun, tmp_path: Path) -> None:
+    run = new_run("plain")
+    train(tiny("ppo.total_traces=16"), run)
+    found = CheckpointStore(run.checkpoints).resolve("best")
+    path = tmp_path / "policy.safetensors"
+    path.write_bytes(found.manifest.read_file(found.path, "policy.safetensors"))
+
+    svg = TraceAgent.from_file(path).trace(np.full((20, 20, 4), 200, np.uint8)).svg
+
+    assert svg.startswith("<svg")

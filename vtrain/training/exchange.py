@@ -1,0 +1,140 @@
+"""Policies to and from stable-baselines3's own ``.zip``.
+
+Such a file holds pickles. Of a foreign one only the weights are read, by torch's loader that takes
+tensors alone; nothing in it is run. The normaliser, without which the weights mean nothing, travels
+in it as a member of ours.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import PPO
+
+from vtrain.agent.network import PolicyNetwork
+from vtrain.checkpoints.checkpoint import pack
+from vtrain.checkpoints.store import Checkpoint, CheckpointStore
+from vtrain.environment.observation import OBSERVATION_SIZE
+from vtrain.errors import CheckpointError
+from vtrain.rundir import write_bytes
+from vtrain.tracing.parameters import ACTION_LEVELS, TABLE_DIGEST
+
+Arrays = dict[str, NDArray[Any]]
+
+_OURS = "vtrain_policy.safetensors"
+_MAX_BYTES = 500_000_000
+
+
+class _Spaces(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
+    """Nothing but the spaces of the task, which a stable-baselines3 model is built from."""
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
+    action_space = gymnasium.spaces.MultiDiscrete(list(ACTION_LEVELS))
+
+    def reset(self, **_options: Any) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """A zero observation."""
+        return np.zeros(OBSERVATION_SIZE, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        """There is nothing to step through."""
+        raise NotImplementedError
+
+
+def export_sb3(checkpoint: Checkpoint, output: Path) -> None:
+    """Write a checkpoint's policy as a stable-baselines3 ``.zip``, for ``PPO.load``.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged.
+        StorageError: The file cannot be written.
+    """
+    arrays = checkpoint.load().tensors["policy"]
+    hidden = [
+        len(bias) for _, bias in PolicyNetwork.from_arrays(arrays, name=checkpoint.name).layers[:-1]
+    ]
+    model = PPO(
+        "MlpPolicy",
+        _Spaces(),
+        policy_kwargs={
+            "net_arch": {"pi": hidden, "vf": hidden},
+            "activation_fn": torch.nn.Tanh,
+        },
+        device="cpu",
+    )
+    own = model.policy.state_dict()
+    model.policy.load_state_dict({name: torch.from_numpy(arrays[name].copy()) for name in own})
+    model.num_timesteps = checkpoint.step
+    buffer = io.BytesIO()
+    model.save(buffer)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(_OURS, pack(arrays))
+    write_bytes(output, buffer.getvalue())
+
+
+def import_sb3(source: Path, store: CheckpointStore) -> Checkpoint:
+    """Make a checkpoint of a stable-baselines3 ``.zip`` that `export_sb3` wrote or kept.
+
+    Args:
+        source: The file. Its weights are taken, its pickles are not touched.
+        store: Where the checkpoint goes.
+
+    Raises:
+        CheckpointError: It is no such file, holds no normaliser, or another network.
+        StorageError: The checkpoint cannot be written.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            weights = _member(archive, "policy.pth")
+            ours = _member(archive, _OURS)
+            steps = json.loads(_member(archive, "data")).get("num_timesteps", 0)
+        tensors = torch.load(  # noqa: TID251 - tensors alone, and asked for with --trust-pickle
+            io.BytesIO(weights), map_location="cpu", weights_only=True
+        )
+        arrays: Arrays = {
+            name: value.copy() for name, value in safetensors.numpy.load(ours).items()
+        }
+        arrays |= {name: np.asarray(value.numpy()) for name, value in tensors.items()}
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        RuntimeError,
+        AttributeError,
+    ) as error:
+        raise CheckpointError(
+            f"{source} is no policy that can be imported: {str(error).splitlines()[0]}.",
+            hint="Export one with 'vtrain checkpoint export'.",
+        ) from error
+    except Exception as error:
+        # torch refuses whatever is not a tensor with an exception of pickle's.
+        if type(error).__name__ != "UnpicklingError":
+            raise
+        raise CheckpointError(
+            f"{source} holds more than tensors, which is not read.",
+            hint="Save its weights alone, or export it with 'vtrain checkpoint export'.",
+        ) from error
+    PolicyNetwork.from_arrays(arrays, name=str(source))
+    return store.save(
+        int(steps) if isinstance(steps, int) else 0,
+        tensors={"policy": arrays},
+        documents={},
+        info={"imported": source.name, "utility": None, "table": TABLE_DIGEST},
+    )
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        msg = f"{name} is too large"
+        raise ValueError(msg)
+    return data
