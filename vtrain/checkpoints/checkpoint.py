@@ -109,6 +109,10 @@ class Checkpoint:
                 self.manifest.read_file(self.path, name)
             except CheckpointError as error:
                 problems.append(error.message)
+        problems += [
+            f"{self.path / name} is not in the manifest."
+            for name in sorted(_names(self.path) - {MANIFEST, *self.manifest.files})
+        ]
         if not problems:
             try:  # the manifest may have gone bad since it was read
                 if Manifest.read(self.path) != self.manifest:
@@ -139,6 +143,13 @@ class Checkpoint:
                     f"{self.path / name} cannot be understood: {error}."
                 ) from error
         return loaded
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir()}
+    except OSError:  # its files tell why
+        return set()
 
 
 def pack(group: Mapping[str, NDArray[Any]]) -> bytes:

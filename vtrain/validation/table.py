@@ -73,8 +73,10 @@ class MeasuredTable:
             "identity": self.identity,
             "actions": [list(action) for action in self.actions],
             "images": list(self.images),
-            "appearance": np.round(self.appearance, 6).tolist(),
-            "cost": np.round(self.cost, 6).tolist(),
+            # To the last bit: a training that is killed and started again must not learn from
+            # other numbers than the one that measured them.
+            "appearance": self.appearance.tolist(),
+            "cost": self.cost.tolist(),
         }
         write_json(path, record, schema=_SCHEMA)
 

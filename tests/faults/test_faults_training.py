@@ -1,0 +1,179 @@
+"""A training that is struck goes on exactly; VTRAIN_FAULTS=10 makes the full counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.conftest import tiny
+from vtrain.checkpoints.store import CheckpointStore
+from vtrain.config.dump import dump_yaml
+from vtrain.data.prepare import prepare
+from vtrain.rundir import RunDirectory, read_jsonl, write_text
+from vtrain.training.replay import state_digest
+from vtrain.training.state import ExactState
+
+pytestmark = pytest.mark.faults
+
+TIMES = int(os.environ.get("VTRAIN_FAULTS", "1"))
+KILLS = 20 * TIMES
+ROOT = Path(__file__).parents[2]
+PHASES = {"rollout": (3, 7), "update": (5, 13), "validation": (1, 2), "save": (9, 14)}
+"""Calls at which each phase is struck."""
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = RunDirectory.create(tmp_path_factory.mktemp("prepared") / "run", name="tiny")
+    prepare([], run=run, config=tiny().data, workers=0)
+    return run.root
+
+
+def child(run: Path, settings: list[str], *strike: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.faults.train_child", str(run), json.dumps(settings)]
+    return subprocess.Popen(
+        [*command, *map(str, strike)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> int:
+    _, words = process.communicate(timeout=300)
+    assert b"Traceback" not in words, words.decode()
+    return process.returncode
+
+
+def figures(run: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Digest of the newest state, and the curve without the clock."""
+    store = CheckpointStore(run / "checkpoints")
+    loaded = store.load(store.resolve("latest"))
+    state = ExactState(
+        loaded.tensors["policy"],
+        loaded.tensors["optimizer"],
+        loaded.tensors["generators"],
+        loaded.documents["state"],
+    )
+    rows = read_jsonl(run / "metrics.jsonl")
+    return state_digest(state), [{k: v for k, v in row.items() if k != "wall"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Undisturbed runs with one trace and three traces an episode."""
+    runs = {}
+    for traces in (1, 3):
+        runs[traces] = tmp_path_factory.mktemp("whole") / f"run{traces}"
+        shutil.copytree(prepared, runs[traces])
+        assert finish(child(runs[traces], settings_of(1, traces))) == 0
+    return runs
+
+
+def settings_of(workers: int, traces: int) -> list[str]:
+    return [f"resources.workers={workers}", f"environment.traces={traces}"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("traces", [1, 3])
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_kill_at_any_boundary_changes_nothing(  # noqa: PLR0917 - fixtures and cases
+    whole: dict[int, Path], prepared: Path, tmp_path: Path, phase: str, traces: int, workers: int
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(prepared, run)
+    settings = settings_of(workers, traces)
+    moment = PHASES[phase][workers - 1]
+
+    killed = finish(child(run, settings, phase, moment, int(signal.SIGKILL)))
+    ended = finish(child(run, settings))
+
+    assert (killed, ended) == (-signal.SIGKILL, 0)
+    assert figures(run) == figures(whole[traces])
+
+
+def test_kills_at_random_moments_change_nothing(
+    whole: dict[int, Path], prepared: Path, tmp_path: Path
+) -> None:
+    expected = figures(whole[1])
+    shutil.copytree(prepared, tmp_path / "timed")
+    began = time.monotonic()
+    assert finish(child(tmp_path / "timed", settings_of(1, 1))) == 0
+    length = time.monotonic() - began
+    moments = random.Random(3)  # noqa: S311 - moments, not secrets
+    for number in range(KILLS):
+        run = tmp_path / f"run{number}"
+        shutil.copytree(prepared, run)
+        process = child(run, settings_of(1, 1))
+        try:
+            process.wait(moments.uniform(0.3, 1.0) * length)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+        assert finish(child(run, settings_of(1, 1))) == 0
+        assert figures(run) == expected
+        shutil.rmtree(run)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_stop_in_any_phase_saves_and_ends_with_143(
+    whole: dict[int, Path], prepared: Path, tmp_path: Path, phase: str
+) -> None:
+    for number in range(TIMES):
+        run = tmp_path / f"run{number}"
+        shutil.copytree(prepared, run)
+        moment = PHASES[phase][0] + number
+
+        stopped = finish(child(run, settings_of(1, 1), phase, moment, int(signal.SIGTERM)))
+
+        assert stopped == 143
+        assert finish(child(run, settings_of(1, 1))) == 0
+        assert figures(run) == figures(whole[1])
+
+
+def test_a_second_signal_ends_at_once_and_the_run_goes_on(
+    whole: dict[int, Path], prepared: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(prepared, run)
+    process = child(run, settings_of(1, 1))
+    while process.poll() is None and not (run / "checkpoints" / "latest.json").exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+
+    assert finish(process) in (143, -signal.SIGTERM)
+    assert finish(child(run, settings_of(1, 1))) == 0
+    assert figures(run) == figures(whole[1])
+
+
+def test_of_two_trainers_one_wins(prepared: Path, tmp_path: Path) -> None:
+    for number in range(5 * TIMES):
+        run = tmp_path / f"run{number}"
+        shutil.copytree(prepared, run)
+        write_text(run / "config.yaml", dump_yaml(tiny("ppo.total_traces=16")))
+        command = [sys.executable, "-m", "vtrain.cli.main", "train", "--run", str(run)]
+        both = [
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            for _ in range(2)
+        ]
+
+        words = [process.communicate(timeout=300)[1] for process in both]
+
+        codes = sorted(process.returncode for process in both)
+        # The slower one may come when the other is done, and finds its checkpoints.
+        assert codes in ([0, 5], [0, 2]), words
+        rows = read_jsonl(run / "metrics.jsonl")
+        assert [row["update"] for row in rows] == [1]

@@ -1,0 +1,69 @@
+"""Train a tiny run and be struck at a chosen moment; run as a script by test_faults_training.
+
+    python -m tests.faults.train_child RUN SETTINGS [PHASE MOMENT SIGNAL]
+
+SETTINGS is a JSON list of overrides. At the MOMENT-th call of PHASE the process sends itself
+SIGNAL. It resumes when the run has checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import vtrain.checkpoints.store as store_module
+import vtrain.training.session as session_module
+from tests.training.conftest import tiny
+from vtrain.checkpoints.store import CheckpointStore
+from vtrain.errors import VtrainError
+from vtrain.rundir import RunDirectory
+from vtrain.training.train import train
+from vtrain.training.vec_env import TraceVecEnv
+
+PLACES: dict[str, tuple[Any, str]] = {
+    "rollout": (TraceVecEnv, "step_wait"),
+    "update": (torch.optim.Adam, "step"),
+    "validation": (session_module, "check_policy"),
+    "save": (store_module, "write_new"),
+}
+"""What is called in each phase of training."""
+
+
+def strike(phase: str, moment: int, number: int) -> None:
+    """Send the process a signal at a call."""
+    owner, name = PLACES[phase]
+    original: Callable[..., Any] = getattr(owner, name)
+    count = 0
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == moment:
+            os.kill(os.getpid(), number)
+        return original(*arguments, **options)
+
+    setattr(owner, name, call)
+
+
+def main(root: str, settings: str, *rest: str) -> int:
+    """Train; the exit code of `vtrain train`."""
+    if rest:
+        strike(rest[0], int(rest[1]), int(rest[2]))
+    run = RunDirectory.open(Path(root))
+    resume = bool(CheckpointStore(run.checkpoints).checkpoints())
+    try:
+        train(tiny(*json.loads(settings)), run, resume=resume, handle_signals=True)
+    except VtrainError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
