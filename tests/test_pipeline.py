@@ -115,7 +115,10 @@ def test_a_source_means_the_same_by_any_path(
     write_samples(tmp_path / "logos", 4, 0)
     monkeypatch.chdir(tmp_path)
 
-    assert data_fingerprint(["logos"], tiny) == data_fingerprint([str(tmp_path / "logos")], tiny)
+    run = tmp_path / "run"
+
+    by_name = data_fingerprint(["logos"], tiny, run)
+    assert by_name == data_fingerprint([str(tmp_path / "logos")], tiny, run)
 
 
 def test_training_depends_on_what_it_learns_and_not_on_who_works(tiny: Config) -> None:

@@ -6,14 +6,20 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from vtrain.config.schema import DataConfig, QualityConfig
 from vtrain.data import intake
+from vtrain.data.catalog import read_alike
 from vtrain.data.intake import Counts
 from vtrain.data.prepare import Preparation, prepare_counted
 from vtrain.data.scan import Stamp
-from vtrain.errors import StorageError
+from vtrain.data.splits import check_no_leak
+from vtrain.data.store import ImageStore
+from vtrain.errors import DataError, StorageError
+from vtrain.images import render_svg
 from vtrain.images.decode import read_file
 from vtrain.rundir import RunDirectory
 
@@ -217,3 +223,77 @@ def test_another_seed_makes_the_splits_anew(corpus: Path, run: RunDirectory) -> 
 
     assert other.digest != first.digest
     assert again(corpus, run).catalog.digest == first.digest
+
+
+def test_a_run_inside_its_source_is_no_source_of_its_own(corpus: Path) -> None:
+    run = RunDirectory.create(corpus / "runs" / "x", name="inside")
+
+    first = again(corpus, run)
+    second = again(corpus, run)
+
+    assert len(first.catalog.entries) == 16
+    assert second.catalog == first.catalog
+    assert first.catalog.rejected == ()
+
+
+def test_damage_deep_in_the_cache_costs_a_pass_and_nothing_more(
+    corpus: Path, run: RunDirectory
+) -> None:
+    first = again(corpus, run)
+    data = bytearray(run.known_files.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    run.known_files.write_bytes(data)
+
+    assert again(corpus, run).catalog == first.catalog
+    assert run.known_files.with_name("files.sqlite.bad").exists()
+
+
+def test_pixels_damaged_at_their_size_are_made_again_once_noticed(
+    corpus: Path, run: RunDirectory
+) -> None:
+    first = again(corpus, run)
+    victim = min(run.images.iterdir())
+    whole = victim.read_bytes()
+    victim.write_bytes(bytes(len(whole)))
+    with pytest.raises(DataError, match="vtrain data prepare"):
+        ImageStore(run.images).input(victim.name.removesuffix("-input.png"))
+
+    assert again(corpus, run).catalog == first.catalog
+    assert victim.read_bytes() == whole
+
+
+def test_refused_files_are_not_read_again(
+    corpus: Path, run: RunDirectory, opened: list[str]
+) -> None:
+    (corpus / "big.png").write_bytes(bytes(200_000))
+    small = DataConfig(input_size=64, max_file_bytes=100_000)
+    while not Stamp.of((corpus / "big.png").stat()).settled:
+        os.sched_yield()
+    again(corpus, run, small)
+    opened.clear()
+
+    done = again(corpus, run, small)
+
+    assert opened == []
+    assert done.counts == Counts(unchanged=17)
+    assert [item.reason for item in done.catalog.rejected] == ["file-too-large"]
+    # With another limit it is looked at again.
+    assert [item.reason for item in again(corpus, run).catalog.rejected] == ["unsupported-format"]
+
+
+def test_sources_that_come_in_turns_and_then_together_leave_out_what_joins(
+    samples: Path, tmp_path: Path, run: RunDirectory
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for number, path in enumerate(sorted(samples.rglob("*.svg"))):
+        logo = np.pad(render_svg(path.read_bytes(), 200), ((30, 30), (30, 30), (0, 0)))
+        Image.fromarray(logo).save(other / f"strange{number}.png")
+    prepare_counted([samples], run=run, config=SMALL, workers=0)
+    prepare_counted([other], run=run, config=SMALL, workers=0)
+
+    both = prepare_counted([samples, other], run=run, config=SMALL, workers=0).catalog
+
+    check_no_leak(both.entries, [(p.first, p.second) for p in read_alike(run.catalog)])
+    assert {item.reason for item in both.rejected} <= {"joins-splits"}
+    assert len(both.entries) + len(both.rejected) == 32

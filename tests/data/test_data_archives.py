@@ -190,3 +190,18 @@ def test_an_archive_gives_the_same_catalog_as_its_folder(
         (f"{path.name}/inner.zip", "unsupported-format")
     ]
     assert prepare([path], run=packed, config=CONFIG, workers=0) == catalog
+
+
+def test_other_limits_are_applied_to_an_unchanged_archive(
+    samples: Path, tmp_path: Path, run: RunDirectory
+) -> None:
+    files = [(path.name, path.read_bytes()) for path in sorted(samples.rglob("*.svg"))]
+    path = pack(tmp_path / "x.zip", files)
+    few = DataConfig(input_size=64, archives=ArchivesConfig(max_members=10))
+
+    counts = [
+        len(prepare([path], run=run, config=config, workers=0).entries)
+        for config in (CONFIG, few, CONFIG)
+    ]
+
+    assert counts == [16, 10, 16]

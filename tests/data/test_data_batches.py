@@ -78,7 +78,16 @@ def test_random_takes_every_image_once_a_pass() -> None:
 def test_balanced_takes_the_categories_equally_often() -> None:
     counts = Counter(CORPUS[index] for index in taken("balanced", 3000))
 
-    assert all(abs(counts[name] - 1000) < 120 for name in ("simple", "text", "complex"))
+    assert all(counts[name] == 1000 for name in ("simple", "text", "complex"))
+
+
+@pytest.mark.parametrize("order", ["balanced", "weighted"])
+def test_a_category_is_gone_through_before_it_starts_again(order: Order) -> None:
+    indices = taken(order, 36, weights={"simple": 1.0, "text": 1.0, "complex": 1.0})
+
+    for name, size in (("simple", 12), ("complex", 6)):
+        mine = [index for index in indices if CORPUS[index] == name][:size]
+        assert len(set(mine)) == len(mine)
 
 
 def test_weighted_takes_the_categories_by_weight() -> None:
@@ -214,6 +223,15 @@ def test_a_torch_loader_gives_the_same_batches(
     assert batches[0]["category"][0] in CATEGORIES
 
 
+def test_a_torch_dataset_goes_on_where_it_was(
+    corpus: tuple[tuple[Entry, ...], ImageStore],
+) -> None:
+    whole = [batch["id"] for batch in LogoDataset(*corpus, batches=6, size=3)]
+    rest = [batch["id"] for batch in LogoDataset(*corpus, batches=4, first=2, size=3)]
+
+    assert whole[2:] == rest
+
+
 def test_mistakes_are_named(corpus: tuple[tuple[Entry, ...], ImageStore]) -> None:
     with pytest.raises(UsageError, match="size=0"):
         BatchLoader(*corpus, size=0)
@@ -226,8 +244,23 @@ def test_mistakes_are_named(corpus: tuple[tuple[Entry, ...], ImageStore]) -> Non
     loader = BatchLoader(*corpus, order="hardest")
     with pytest.raises(DataError, match="schema"):
         loader.restore({"schema": 9})
-    with pytest.raises(DataError, match="3 images"):
-        loader.restore({"schema": 1, "batches": 0, "standing": {"taken": [0, 0, 0]}})
+    for state in (
+        {"schema": 1},
+        {**loader.state(), "batches": -5},
+        {**loader.state(), "batches": "x"},
+        BatchLoader(*corpus, order="hardest", seed=3).state(),
+        BatchLoader(corpus[0][:9], corpus[1], order="hardest").state(),
+    ):
+        with pytest.raises(DataError, match="saved position"):
+            loader.restore(state)
+    with pytest.raises(UsageError, match="record"):
+        loader.record(-1, 0.0)
+    with pytest.raises(UsageError, match="record"):
+        loader.record(0, float("inf"))
+    with pytest.raises(UsageError, match="seed"):
+        BatchLoader(*corpus, seed=-1)
+    with pytest.raises(UsageError, match="size=0"):
+        LogoDataset(*corpus, size=0)
 
 
 def test_catalog_splits_can_be_loaded(corpus: tuple[tuple[Entry, ...], ImageStore]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vtrain.config.schema import SplitConfig
 from vtrain.data.catalog import Split
@@ -83,3 +86,52 @@ def test_a_chain_of_new_images_is_cut_at_its_far_end() -> None:
     places = placed(images, [pair(0, 2), pair(2, 3), pair(3, 4), pair(1, 4)], memory)
 
     assert [one.split for one in places[:5]] == ["train", "test", "train", "train", None]
+
+
+def test_old_images_that_meet_only_now_give_way() -> None:
+    """One of them was away while the other was placed on the other side."""
+    images = [image(0, "a"), image(1, "b"), *MANY]
+    memory = Memory({images[0].id: "train", images[1].id: "test"}, {"a": "train", "b": "test"})
+
+    places = placed(images, [pair(0, 1)], memory)
+
+    assert [one.split for one in places[:2]] == ["train", None]
+    assert "a in train" in places[1].detail
+
+
+def test_an_image_renamed_to_a_brand_of_another_side_is_left_out() -> None:
+    images = [image(0, "a"), image(1, "a"), image(2, "c"), *MANY]
+    memory = Memory(
+        {images[0].id: "train", images[1].id: "validation", images[2].id: "train"},
+        {"a": "train", "b": "validation", "c": "train"},
+    )
+
+    places = placed(images, [pair(0, 2)], memory)
+
+    assert [one.split for one in places[:3]] == ["train", None, "train"]
+    assert "validation" in places[1].detail
+
+
+@given(st.integers(0, 2**32))
+def test_nothing_leaks_and_nothing_moves(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    images = [image(n, f"brand{generator.integers(12)}") for n in range(30)]
+    pairs = [pair(*sorted(generator.choice(30, 2, replace=False).tolist())) for _ in range(8)]
+    splits: tuple[Split, ...] = ("train", "validation", "test")
+    memory = Memory(
+        {one.id: splits[generator.integers(3)] for one in images[:15]},
+        {f"brand{n}": splits[generator.integers(3)] for n in range(6)},
+    )
+
+    places = placed([*images, *MANY], pairs, memory)
+
+    sides: dict[str, set[Split]] = {}
+    for one, where in zip(images, places, strict=False):
+        if where.split is not None:
+            sides.setdefault(one.brand, set()).add(where.split)
+            assert memory.images.get(one.id, where.split) == where.split
+            assert memory.brands.get(one.brand, where.split) == where.split
+    assert all(len(found) == 1 for found in sides.values())
+    for link in pairs:
+        ends = {places[link.first].split, places[link.second].split} - {None}
+        assert len(ends) <= 1

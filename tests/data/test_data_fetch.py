@@ -136,6 +136,18 @@ def test_a_waiting_archive_that_was_damaged_is_fetched_again(npm: Path, tmp_path
     assert fetch_logos(tmp_path / "logos").total == 4
 
 
+def test_the_folder_one_is_in_can_be_filled(
+    npm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert npm.is_dir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    assert fetch_logos(Path()).total == 4
+    assert (tmp_path / "here" / "source.json").is_file()
+    assert not list(tmp_path.glob(".*.partial"))
+
+
 def test_fetching_again_leaves_what_is_there(npm: Path, tmp_path: Path) -> None:
     first = fetch_logos(tmp_path / "logos")
     (npm / "fail").touch()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.schema import CATEGORIES, Category, DataConfig
+from vtrain.data.catalog import Entry
 from vtrain.data.prepare import prepare
 from vtrain.data.sheet import contact_sheet, pick_evenly
 from vtrain.data.store import ImageStore
@@ -35,3 +38,19 @@ def test_fewer_images_than_asked_for_are_all_taken(samples: Path, run: RunDirect
     assert sorted(pick_evenly(catalog.entries, 400), key=lambda entry: entry.id) == sorted(
         catalog.entries, key=lambda entry: entry.id
     )
+
+
+@given(st.lists(st.sampled_from(CATEGORIES), max_size=80), st.integers(1, 90))
+def test_as_many_are_taken_as_there_are_and_evenly(names: list[Category], count: int) -> None:
+    entries = [
+        Entry(f"{n:016x}", f"{n}.png", name, f"b{n}", "train", 9, 9, n > 9, 1.0)
+        for n, name in enumerate(names)
+    ]
+
+    picked = pick_evenly(entries, count)
+
+    assert len(picked) == len({entry.id for entry in picked}) == min(count, len(entries))
+    left = {name: names.count(name) for name in names}
+    got = {name: sum(entry.category == name for entry in picked) for name in left}
+    full = [got[name] for name in left if got[name] < left[name]]
+    assert not full or max(got.values()) - min(full) <= 1

@@ -72,8 +72,9 @@ def prepare(
         return
     _print_info(info)
     counts = done.counts
+    again = f" ({counts.again} more were decoded anew)" if counts.again else ""
     say(
-        f"Files: {counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, "
+        f"Files: {counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged{again}, "
         f"{counts.gone} gone."
     )
     say(f"Train on it with: vtrain train --run {directory.root}")
@@ -114,7 +115,8 @@ def fetch(
     """
     from vtrain.data.fetch import LICENCE, PACKAGE, fetch_logos
 
-    fetched = fetch_logos(folder, version=version)
+    with bar("Fetching"):
+        fetched = fetch_logos(folder, version=version)
     if as_json:
         print_json(
             {
@@ -186,6 +188,11 @@ def show(
         raise UsageError(
             f"{output} names no format that is drawn.", hint="End it in .png or .html."
         )
+    if rejected and output is not None:
+        raise UsageError(
+            "--rejected lists files that cannot be drawn.",
+            hint="Leave out -o, or leave out --rejected: an .html page lists them too.",
+        )
     if rejected:
         rows = ((item.name, item.reason, item.detail) for item in catalog.rejected[: count or 96])
         print_table(("file", "reason", "detail"), rows)
@@ -193,7 +200,8 @@ def show(
         return
     if output is not None and suffix == ".html":
         shown = _write_page(directory, catalog, output, count or 2000, warned=warned)
-        say(f"Put {shown} of {len(catalog.entries)} images on {output}.")
+        images = sum(not entry.variant for entry in catalog.entries)
+        say(f"Put {shown} of {images} images on {output}.")
         return
     wanted = [entry for entry in catalog.entries if entry.quality == "warn" or not warned]
     entries = pick_evenly(wanted, count or 96)

@@ -112,7 +112,7 @@ class ArchivesConfig(Section):
 class DegradeConfig(Section):
     """Damaged copies of the training images, judged against the clean reference."""
 
-    variants: int = Field(0, ge=0, le=16, description="Copies of each training image (count).")
+    variants: int = Field(0, ge=0, le=16, description="Most copies of each training image (count).")
     seed: int = Field(0, ge=0, description="Seed of the damage.")
     padding_chance: Fraction = Field(0.3, description="Chance of a wider margin (0 to 1).")
     padding: tuple[float, float] = Field(

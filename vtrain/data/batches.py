@@ -11,6 +11,7 @@ that and on nothing else but some 40 bytes for each entry.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -61,6 +62,7 @@ class BatchLoader:
         threads: Threads that read.
         share: Which part of the batches is this loader's, as (number, of how many): loaders in
             several processes divide the sequence among them.
+        first: Batches of the whole sequence that are passed over.
 
     Raises:
         DataError: There are no images.
@@ -80,6 +82,7 @@ class BatchLoader:
         ahead: int = 2,
         threads: int = 2,
         share: tuple[int, int] = (0, 1),
+        first: int = 0,
     ) -> None:
         if size < 1 or ahead < 0 or threads < 1 or not 0 <= share[0] < share[1]:
             raise UsageError(
@@ -93,10 +96,13 @@ class BatchLoader:
         self._ahead = ahead
         self._threads = threads
         self._share = share
+        self._first = first
         self._sequencer = Sequencer(
             [entry.category for entry in entries], order=order, seed=seed, weights=weights
         )
         self._given = 0
+        told = [entry.id for entry in entries], size, order, seed, sorted((weights or {}).items())
+        self._identity = hashlib.sha256(repr((told, share, first)).encode()).hexdigest()[:16]
 
     def __iter__(self) -> Iterator[list[Loaded]]:
         """From the current position on."""
@@ -130,7 +136,11 @@ class BatchLoader:
 
     def state(self) -> dict[str, Any]:
         """Where the loader is, ready for JSON."""
-        state: dict[str, Any] = {"schema": _SCHEMA, "batches": self._given}
+        state: dict[str, Any] = {
+            "schema": _SCHEMA,
+            "sequence": self._identity,
+            "batches": self._given,
+        }
         if self._adapts:
             state["standing"] = self._sequencer.state()
         return state
@@ -139,7 +149,7 @@ class BatchLoader:
         """Go back to a state; the next iteration starts there.
 
         Raises:
-            DataError: It is of another corpus or another version.
+            DataError: It is of another corpus, another loader or another version.
         """
         if state.get("schema") != _SCHEMA:
             raise DataError(
@@ -147,9 +157,15 @@ class BatchLoader:
                 f"{_SCHEMA}.",
                 hint="Start anew.",
             )
+        given = state.get("batches")
+        if state.get("sequence") != self._identity or not isinstance(given, int) or given < 0:
+            raise DataError(
+                "The saved position is of another corpus, batch size, order, seed or share.",
+                hint="Make the loader as it was, or start anew.",
+            )
         if self._adapts:
             self._sequencer.restore(state["standing"])
-        self._given = int(state["batches"])
+        self._given = given
 
     @property
     def _adapts(self) -> bool:
@@ -160,7 +176,7 @@ class BatchLoader:
 
     def _plan(self, batch: int) -> list[int]:
         number, of = self._share
-        first = (batch * of + number) * self._size
+        first = (self._first + batch * of + number) * self._size
         take = self._sequencer.take if self._adapts else self._sequencer.__getitem__
         return [take(first + place) for place in range(self._size)]
 

@@ -79,7 +79,7 @@ class DataCache:
     """The cache of one run directory.
 
     Args:
-        path: The SQLite file; made when missing, set aside when it is no database.
+        path: The SQLite file; made when missing, set aside when it is no database of this kind.
 
     Raises:
         StorageError: It cannot be made or opened.
@@ -91,10 +91,14 @@ class DataCache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = self._open()
-        except OSError as error:
-            raise StorageError(f"The data cache {path} cannot be opened: {error}.") from error
+        except (OSError, sqlite3.OperationalError) as error:
+            raise StorageError(
+                f"The data cache {path} cannot be opened: {error}.",
+                hint="Check the folder's permissions and free space.",
+            ) from error
         except sqlite3.DatabaseError as error:
-            self.connection = self._replace(error)
+            set_aside(path, error)
+            self.connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S)
@@ -119,21 +123,6 @@ class DataCache:
             """
         )
         return connection
-
-    def _replace(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        """Start anew beside a file that is no such database; the old one is kept."""
-        aside = self._path.with_name(self._path.name + ".bad")
-        _LOG.warning("the data cache %s cannot be used (%s); kept as %s", self._path, error, aside)
-        try:
-            self._path.replace(aside)
-            for suffix in ("-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            return self._open()
-        except (OSError, sqlite3.DatabaseError) as again:
-            raise StorageError(
-                f"The data cache {self._path} cannot be opened: {again}.",
-                hint="Check the folder's permissions and free space, or delete the file.",
-            ) from again
 
     def sha(self, path: bytes, member: str, stamp: Stamp) -> str | None:
         """SHA-256 of the bytes of a file with this stamp; None when it is new or changed."""
@@ -160,8 +149,13 @@ class DataCache:
             (path, member, stamp.size, stamp.mtime, stamp.ctime, stamp.inode, sha),
         )
 
-    def members(self, path: bytes, stamp: Stamp) -> tuple[list[str], list[Rejected]] | None:
-        """Members of an archive with this stamp, and what was refused of it; None when unknown."""
+    def members(
+        self, path: bytes, stamp: Stamp, limits: str
+    ) -> tuple[list[str], list[Rejected]] | None:
+        """Members of an archive with this stamp, and what was refused of it under these limits.
+
+        None when it is unknown, has changed, or was listed under other limits.
+        """
         row = self.connection.execute(
             "SELECT rejected FROM archive WHERE path=? AND size=? AND mtime=? AND ctime=?"
             " AND inode=?",
@@ -170,15 +164,23 @@ class DataCache:
         if row is None:
             return None
         listed = json.loads(row[0])
+        if listed.get("limits") != limits:
+            return None
         return listed["members"], [Rejected(**item) for item in listed["rejected"]]
 
     def remember_archive(
-        self, path: bytes, stamp: Stamp, members: Sequence[str], rejected: Sequence[Rejected]
+        self,
+        path: bytes,
+        stamp: Stamp,
+        limits: str,
+        members: Sequence[str],
+        rejected: Sequence[Rejected],
     ) -> None:
         """Record what an archive holds."""
         if not stamp.settled:
             return
-        value = json.dumps({"members": members, "rejected": [asdict(item) for item in rejected]})
+        refused = [asdict(item) for item in rejected]
+        value = json.dumps({"limits": limits, "members": members, "rejected": refused})
         self.connection.execute(
             "INSERT OR REPLACE INTO archive VALUES (?,?,?,?,?,?)",
             (path, stamp.size, stamp.mtime, stamp.ctime, stamp.inode, value),
@@ -192,14 +194,15 @@ class DataCache:
         try:
             return _read(value)
         except (ValueError, KeyError, TypeError) as error:
-            _LOG.warning("the data cache %s holds a damaged entry: %s", self._path, error)
+            _LOG.debug("the data cache %s holds a damaged entry: %r", self._path, error)
             return None
 
-    def remember_outcome(self, sha: str, settings: str, outcome: Outcome) -> None:
-        """Record what came of some bytes, unless another try may give something else."""
+    def remember_outcome(self, sha: str, settings: str, outcome: Outcome) -> bool:
+        """Record what came of some bytes, unless another try may give something else; whether."""
         if isinstance(outcome, ImageRefused) and outcome.reason in _PASSING:
-            return
+            return False
         self.remember_value(f"{settings}:{sha}", _plain(outcome))
+        return True
 
     def value(self, key: str) -> dict[str, Any] | None:
         """What was recorded under a key; None when unknown or damaged."""
@@ -255,6 +258,25 @@ class DataCache:
         """Commit and close."""
         self.save()
         self.connection.close()
+
+
+def set_aside(path: Path, error: Exception) -> None:
+    """Keep a damaged cache as ``NAME.bad``, so that a new one can be started.
+
+    Raises:
+        StorageError: It cannot be moved.
+    """
+    aside = path.with_name(path.name + ".bad")
+    try:
+        path.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    except OSError as again:
+        raise StorageError(
+            f"The data cache {path} is damaged and cannot be moved: {again}.",
+            hint="Check the folder's permissions, or delete the file.",
+        ) from again
+    _LOG.warning("the data cache %s cannot be used (%s); kept as %s", path, error, aside)
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

@@ -340,6 +340,10 @@ def _tables() -> str:
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise DataError(f"There is no catalog at {path}: no images were prepared.", hint=_AGAIN)
+    if not os.access(path, os.R_OK):
+        raise DataError(
+            f"{path} cannot be read: no permission.", hint="Change the file's permissions."
+        )
     try:
         # A catalog is never changed in place: no lock is needed, nor a folder that can be written.
         address = f"file:{_quoted(path)}?mode=ro&immutable=1"

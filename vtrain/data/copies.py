@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -74,6 +74,7 @@ def copies(
     config: DataConfig,
     folder: Path,
     workers: int | None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Entry]:
     """The entries of the damaged copies of the training images among `entries`, in their order.
 
@@ -83,6 +84,7 @@ def copies(
         config: How many, and the damage.
         folder: Where the images are.
         workers: As of `runner`.
+        on_progress: Called with the copies made and to make.
     """
     settings = config.degrade.model_dump(mode="json", exclude={"variants"})
     digest = hashlib.sha256(json.dumps([_VERSION, settings]).encode()).hexdigest()[:16]
@@ -114,6 +116,8 @@ def copies(
                     raise made
                 known[key] = made
                 cache.remember_value(f"copy:{digest}:{key[0]}:{key[1]}", asdict(made))
+                if on_progress is not None:
+                    on_progress(len(known), len(tasks))
     seen: set[str] = set()
     for entry, number in tasks:
         copy = known[entry.id, number]

@@ -58,9 +58,10 @@ class Memory:
     images: Mapping[str, Split]
     brands: Mapping[str, Split]
 
-    def of(self, image: Image) -> Split | None:
-        """Where an image, or else its brand, was."""
-        return self.images.get(image.id) or self.brands.get(image.brand)
+    def of(self, image: Image) -> set[Split]:
+        """Where an image and its brand were."""
+        found = (self.images.get(image.id), self.brands.get(image.brand))
+        return {split for split in found if split is not None}
 
 
 def place(
@@ -90,7 +91,7 @@ def place(
     homes: list[tuple[list[int], Split | None]] = []
     left_out: dict[int, str] = {}
     for group in members:
-        before = {memory.of(images[index]) for index in group} - {None}
+        before = {split for index in group for split in memory.of(images[index])}
         if len(before) <= 1:
             homes.append((group, before.pop() if before else None))
         else:
@@ -144,29 +145,32 @@ def _part(
     memory: Memory,
 ) -> tuple[list[tuple[list[int], Split | None]], dict[int, str]]:
     """Part a family that joins old images of several splits; the parts, and what is left out."""
-    side: dict[int, Split] = {
-        index: memory.images[images[index].id]
-        for index in group
-        if images[index].id in memory.images
-    }
-    brands: dict[str, Split] = {images[i].brand: split for i, split in side.items()}
+    side: dict[int, Split] = {}
+    brands: dict[str, Split] = {}
     removed: dict[int, str] = {}
-    waiting = [index for index in group if index not in side]
+
+    def settle(index: int, own: Split | None) -> bool:
+        """Give an image its side, or leave it out; False when nothing tells its side yet."""
+        brand = images[index].brand
+        near = {side[other]: images[other] for other in links.get(index, ()) if other in side}
+        known = brands.get(brand) or memory.brands.get(brand)
+        splits = {*near, *(one for one in (known, own) if one is not None)}
+        if not splits:
+            return False
+        if len(splits) > 1:
+            removed[index] = _conflict(near, known, own)
+        else:
+            side[index] = brands[brand] = next(iter(splits))
+        return True
+
+    # Those that were there before come first: what is new gives way to them. Two old ones may meet
+    # only now, when one of them was away for a while; then the later gives way.
+    for index in group:
+        if images[index].id in memory.images:
+            settle(index, memory.images[images[index].id])
+    waiting = [index for index in group if index not in side and index not in removed]
     while True:
-        rest = []
-        for index in waiting:
-            near = {side[other]: images[other] for other in links.get(index, ()) if other in side}
-            brand = images[index].brand
-            known = brands.get(brand) or memory.brands.get(brand)
-            splits = set(near) | ({known} if known else set())
-            if len(splits) > 1:
-                where = ", ".join(f"{image.brand} in {split}" for split, image in near.items())
-                own = f"its brand is in {known}" if known else "it looks like both"
-                removed[index] = f"using it would leak: {where}; {own}"
-            elif splits:
-                side[index] = brands[brand] = splits.pop()
-            else:
-                rest.append(index)
+        rest = [index for index in waiting if not settle(index, None)]
         if len(rest) == len(waiting):
             break
         waiting = rest
@@ -181,3 +185,12 @@ def _part(
         )
         parts += [([rest[index] for index in component], None) for component in alone]
     return parts, removed
+
+
+def _conflict(near: Mapping[Split, Image], brand: Split | None, own: Split | None) -> str:
+    reasons = [f"it looks like {image.brand} in {split}" for split, image in near.items()]
+    if brand is not None:
+        reasons.append(f"its brand is in {brand}")
+    if own is not None:
+        reasons.append(f"it was in {own} itself")
+    return f"using it would leak: {', '.join(reasons)}"

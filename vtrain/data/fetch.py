@@ -81,9 +81,11 @@ def fetch_logos(folder: Path, *, version: str = "latest") -> Fetched:
     """
     if not re.fullmatch(r"latest|\d+(\.\d+){0,2}", version):
         raise DataError(f"{version!r} is no version.", hint="Use a number such as 1.2.19.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        return _fetched_before(folder, version)
+    folder = folder.absolute()
     partial = folder.with_name(f".{folder.name}.partial")
+    filled = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if filled and not (folder.is_dir() and partial.is_dir()):
+        return _fetched_before(folder, version)
     archive, found = _waiting(partial, version) or _download(partial, version)
     try:
         document = _read_icons(archive)
@@ -93,8 +95,11 @@ def fetch_logos(folder: Path, *, version: str = "latest") -> Fetched:
     # Written beside the goal and renamed, so that a half-written set is never taken for one.
     fetched = _write(document, partial / "set", folder, found)
     if folder.is_dir():
-        folder.rmdir()
-    (partial / "set").rename(folder)
+        # It may be the folder that the user is in: it is filled, not replaced.
+        for item in sorted((partial / "set").iterdir(), key=lambda one: one.name == _SOURCE):
+            item.rename(folder / item.name)
+    else:
+        (partial / "set").rename(folder)
     shutil.rmtree(partial)
     return fetched
 

@@ -57,12 +57,14 @@ class Counts:
         new: Names not seen before.
         changed: Seen before, with other bytes or times.
         unchanged: Not even opened.
+        again: Unchanged, but decoded anew: for other sizes, or because what was kept is gone.
         gone: Seen before, and there no more.
     """
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
+    again: int = 0
     gone: int = 0
 
 
@@ -82,7 +84,7 @@ class Intake:
         self._recipe = recipe(config)
         self._limits = Limits(config.max_pixels, config.max_file_bytes)
         self._count = 0
-        self._new = self._changed = self._unchanged = 0
+        self._new = self._changed = self._unchanged = self._again = 0
         self.rejected: list[Rejected] = []
         self._rows = cache.connection
         self._rows.execute("DROP TABLE IF EXISTS temp.seen")
@@ -96,14 +98,18 @@ class Intake:
         """Files found, members of archives one by one."""
         return self._count
 
-    def find(self, sources: Sequence[str | Path]) -> None:
+    def find(self, sources: Sequence[str | Path], *, without: Path | None = None) -> None:
         """List the files of the sources and of the archives in them.
+
+        Args:
+            sources: As of `scan`.
+            without: As of `scan`.
 
         Raises:
             DataError: As `scan`.
         """
         refused: set[tuple[str, str]] = set()
-        for item in scan(sources):
+        for item in scan(sources, without=without):
             if isinstance(item, Rejected):
                 if (item.name, item.reason) not in refused:
                     refused.add((item.name, item.reason))
@@ -163,11 +169,12 @@ class Intake:
     def counts(self) -> Counts:
         """Compare with the pass before, and forget files that are gone."""
         gone = self._cache.forget_missing("temp.seen")
-        return Counts(self._new, self._changed, self._unchanged, gone)
+        return Counts(self._new, self._changed, self._unchanged, self._again, gone)
 
     def _find_members(self, archive: Found) -> None:
         path = os.fsencode(archive.path.absolute())
-        known = self._cache.members(path, archive.stamp)
+        limits = f"{self._config.archives.model_dump_json()} {self._config.max_file_bytes}"
+        known = self._cache.members(path, archive.stamp, limits)
         if known is None:
             members: list[str] = []
             rejected: list[Rejected] = []
@@ -176,7 +183,7 @@ class Intake:
                     members.append(item.name)
                 else:
                     rejected.append(item)
-            self._cache.remember_archive(path, archive.stamp, members, rejected)
+            self._cache.remember_archive(path, archive.stamp, limits, members, rejected)
             known = members, rejected
         self.rejected += known[1]
         for member in known[0]:
@@ -234,7 +241,7 @@ class Intake:
                 self._new += 1
             return False
         if not self._usable(sha):
-            self._changed += 1
+            self._again += 1
             return False
         self._unchanged += 1
         self._rows.execute("UPDATE temp.seen SET sha=? WHERE position=?", (sha, position))
@@ -251,7 +258,7 @@ class Intake:
         try:
             data, status = read_file(Path(os.fsdecode(path)), limits=self._limits)
         except ImageRefused as error:
-            self._refuse(position, error)
+            self._refuse_unread(position, path, "", error)
             settled(1)
             return
         sha = self._hashed(position, data)
@@ -265,7 +272,7 @@ class Intake:
         for member, data in read_members(archive, wanted, self._config):
             position = wanted[member]
             if isinstance(data, ImageRefused):
-                self._refuse(position, data)
+                self._refuse_unread(position, path, member, data)
                 settled(1)
                 continue
             _, _, stamp = self._row(position)
@@ -288,6 +295,16 @@ class Intake:
             "SELECT name FROM temp.seen WHERE position=?", (position,)
         ).fetchone()
         yield (position, sha), (name, data)
+
+    def _refuse_unread(self, position: int, path: bytes, member: str, error: ImageRefused) -> None:
+        """Refuse a file whose bytes are not had, and remember it under its stamp."""
+        self._refuse(position, error)
+        _, _, stamp = self._row(position)
+        told = f"{path!r} {member} {stamp} {error.reason}"
+        # In the place of the digest of its bytes, which nobody knows.
+        sha = "unread:" + hashlib.sha256(told.encode()).hexdigest()
+        if self._cache.remember_outcome(sha, self._recipe, error):
+            self._cache.remember_file(path, member, stamp, sha)
 
     def _refuse(self, position: int, error: ImageRefused) -> None:
         self._rows.execute(

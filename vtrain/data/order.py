@@ -8,6 +8,7 @@ once, and a position is all that must be saved.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -21,6 +22,8 @@ from vtrain.errors import DataError, UsageError
 Order = Literal["round-robin", "random", "balanced", "weighted", "least-evaluated", "hardest"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 _ROUNDS = 4
+_SLOTS = 64
+"""Places of a block over which weights are spread."""
 
 
 class Shuffle:
@@ -93,8 +96,8 @@ class Sequencer:
         order: How images are taken:
             ``round-robin`` one of each category in turn, each category shuffled anew every pass;
             ``random`` all images shuffled, anew every pass;
-            ``balanced`` a category at random, each as often, then as round-robin;
-            ``weighted`` a category at random by `weights`, then as round-robin;
+            ``balanced`` each category once in every few places, in a shuffled order;
+            ``weighted`` the same, each category as often as its weight, to a 64th;
             ``least-evaluated`` the one evaluated least, ties in a shuffled order;
             ``hardest`` the hardest known, unknown ones first, ties in a shuffled order; one that
             was taken comes again only after all others.
@@ -124,7 +127,9 @@ class Sequencer:
         labels = np.array([CATEGORIES.index(name) for name in self.categories], np.int8)
         found = {name: np.flatnonzero(labels == n) for n, name in enumerate(CATEGORIES)}
         self._groups = {name: indices for name, indices in found.items() if len(indices)}
-        if self.order == "weighted" and self._total() <= 0:
+        if self.seed < 0:
+            raise UsageError(f"seed={self.seed} is negative.", hint="Give 0 or more.")
+        if self.order == "weighted" and not 0 < self._total() < math.inf:
             raise UsageError(
                 "No category that has images has a weight.",
                 hint="Give weights such as {'text': 2.0, 'simple': 1.0}.",
@@ -152,7 +157,16 @@ class Sequencer:
         return index
 
     def record(self, index: int, difficulty: float) -> None:
-        """Say how hard an image was: larger is harder."""
+        """Say how hard an image was: larger is harder.
+
+        Raises:
+            UsageError: There is no such image, or the difficulty is not finite.
+        """
+        if not 0 <= index < len(self.categories) or not math.isfinite(difficulty):
+            raise UsageError(
+                f"record({index}, {difficulty}) names no image or no difficulty.",
+                hint=f"Images are 0 to {len(self.categories) - 1}; difficulties are finite.",
+            )
         self.standing.evaluations[index] += 1
         self.standing.pending[index] = max(0, self.standing.pending[index] - 1)
         self.standing.difficulty[index] = difficulty
@@ -203,19 +217,26 @@ class Sequencer:
         return Shuffle(len(self.categories), self.seed, 0, turn)[place]
 
     def _balanced(self, position: int) -> int:
-        return self._by_weight(position, [1.0] * len(self._groups))
+        return self._by_slots(position, dict.fromkeys(self._groups, 1))
 
     def _weighted(self, position: int) -> int:
         weights = self.weights or {}
-        return self._by_weight(
-            position, [max(0.0, weights.get(name, 0.0)) for name in self._groups]
-        )
+        shares = {name: max(0.0, weights.get(name, 0.0)) / self._total() for name in self._groups}
+        slots = {name: math.floor(_SLOTS * share) for name, share in shares.items()}
+        # Largest remainders, so that the slots add up.
+        rest = sorted(shares, key=lambda name: slots[name] - _SLOTS * shares[name])
+        for name in rest[: _SLOTS - sum(slots.values())]:
+            slots[name] += 1
+        return self._by_slots(position, slots)
 
-    def _by_weight(self, position: int, weights: Sequence[float]) -> int:
-        random = np.random.default_rng((self.seed, 7, position))
-        share = np.cumsum(weights) / sum(weights)
-        name = list(self._groups)[int(np.searchsorted(share, random.random(), side="right"))]
-        return self._of(name, position)
+    def _by_slots(self, position: int, slots: Mapping[Category, int]) -> int:
+        """Categories in blocks, each as often in a block as it has slots, in a shuffled order."""
+        block = [name for name, count in slots.items() for _ in range(count)]
+        turn, place = divmod(position, len(block))
+        shuffle = Shuffle(len(block), self.seed, 7, turn)
+        name = block[shuffle[place]]
+        before = sum(block[shuffle[earlier]] == name for earlier in range(place))
+        return self._of(name, turn * slots[name] + before)
 
     def _least_evaluated(self, position: int) -> int:
         # What was handed out and not yet reported counts, or it would come at once again.

@@ -23,6 +23,7 @@ from vtrain.data.store import ImageStore
 from vtrain.errors import ImageRefused
 from vtrain.images import Limits, decode, has_transparency
 from vtrain.resources import usable_cores
+from vtrain.tracing.workers import start_quietly
 
 _TIME_LIMIT = 60.0  # seconds for one image; the slowest of 2000 logos takes under one
 _AHEAD = 4
@@ -87,6 +88,7 @@ def runner(
         initializer=_start,
         context=multiprocessing.get_context("spawn"),
     )
+    start_quietly(pool)
     try:
         yield partial(_apart, pool, job, count * _AHEAD)
     finally:

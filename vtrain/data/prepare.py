@@ -9,6 +9,8 @@ pass before stays until the new one is whole.
 from __future__ import annotations
 
 import logging
+import os
+import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -19,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from vtrain.config.schema import CATEGORIES, Category, DataConfig
-from vtrain.data.cache import DataCache, Made
+from vtrain.data.cache import DataCache, Made, set_aside
 from vtrain.data.catalog import Alike, Catalog, CatalogWriter, Entry, Rejected, Split, read_splits
 from vtrain.data.categories import brand_of
 from vtrain.data.classify import classifier
@@ -34,7 +36,7 @@ from vtrain.data.quality import judge
 from vtrain.data.samples import write_samples
 from vtrain.data.splits import check_no_leak, settings_of
 from vtrain.data.store import ImageStore
-from vtrain.errors import DataError, ImageRefused
+from vtrain.errors import DataError, ImageRefused, StorageError
 from vtrain.rundir import RunDirectory, write_json
 
 logger = logging.getLogger(__name__)
@@ -120,9 +122,29 @@ def prepare_counted(
         samples = run.data_cache / "samples"
         write_samples(samples, config.sample_count, config.sample_seed)
         sources = [samples]
+    try:
+        return _pass(sources, run, config, on_progress, workers)
+    except sqlite3.OperationalError as error:  # no space, no permission
+        raise StorageError(
+            f"{run.known_files} cannot be written: {error}.",
+            hint="Check the folder's permissions and free space.",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        # Damage deep inside shows only when it is read. What is known can be found out again.
+        set_aside(run.known_files, error)
+        return _pass(sources, run, config, on_progress, workers)
+
+
+def _pass(
+    sources: Sequence[str | Path],
+    run: RunDirectory,
+    config: DataConfig,
+    on_progress: Progress | None,
+    workers: int | None,
+) -> Preparation:
     with closing(DataCache(run.known_files)) as cache:
         intake = Intake(cache, config, ImageStore(run.images))
-        intake.find(sources)
+        intake.find(sources, without=run.root)
         # A worker may be ended by a picture; this process may not.
         job = partial(make, config=config, folder=run.images, isolated=workers == 0)
         with runner(job, workers=workers) as decode:
@@ -143,7 +165,12 @@ def prepare_counted(
             links = _write_links(writer, taken, pairs, places)
             check_no_leak(entries, links)
             for copy in copies(
-                entries, cache=cache, config=config, folder=run.images, workers=workers
+                entries,
+                cache=cache,
+                config=config,
+                folder=run.images,
+                workers=workers,
+                on_progress=on_progress,
             ):
                 writer.add(copy, None)
             for item in (*taking.rejected, *_joining(taken, places)):
@@ -270,6 +297,11 @@ def _memory(run: RunDirectory, config: DataConfig) -> Memory:
     """Where images were in the pass before, when it was split by the same rules."""
     if not run.catalog.exists():
         return Memory({}, {})
+    if not os.access(run.catalog, os.R_OK):
+        # Not damaged: the splits in it must not be forgotten.
+        raise StorageError(
+            f"No permission to read {run.catalog}.", hint="Change the file's permissions."
+        )
     try:
         settings, images, brands = read_splits(run.catalog)
     except DataError as error:

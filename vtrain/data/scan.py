@@ -63,12 +63,19 @@ class Found:
     stamp: Stamp
 
 
-def scan(sources: Sequence[str | Path]) -> Iterator[Found | Rejected]:
+def scan(
+    sources: Sequence[str | Path], *, without: Path | None = None
+) -> Iterator[Found | Rejected]:
     """List the files of `sources` one by one, in the order of the sources and then by name.
 
     Hidden files and folders are passed over. A source itself may be a link; inside a folder,
     links are followed only to files that lie in the same source. What two sources share comes
     twice.
+
+    Args:
+        sources: Folders, globs and files.
+        without: A folder that is passed over wherever it lies: a run directory inside its own
+            source must not become its own source.
 
     Yields:
         Regular files, and what cannot be one: links that leave their source, FIFOs, devices and
@@ -77,13 +84,16 @@ def scan(sources: Sequence[str | Path]) -> Iterator[Found | Rejected]:
     Raises:
         DataError: A source does not exist or cannot be read, or a glob matches nothing.
     """
+    hidden = without.resolve() if without is not None else None
     for source in sources:
         for root, path in _candidates(source):
-            yield from _walk(root, path)
+            yield from _walk(root, path, hidden)
 
 
 def _candidates(source: str | Path) -> Iterator[tuple[Path, Path]]:
     """Pairs of the source's root and a file or folder at or below it."""
+    if not str(source):
+        raise DataError("A source has no name.", hint="Name a folder, a file or a glob.")
     path = Path(source)
     try:
         exists = path.exists()
@@ -109,14 +119,21 @@ def _candidates(source: str | Path) -> Iterator[tuple[Path, Path]]:
             yield root, Path(match)
 
 
-def _walk(root: Path, path: Path) -> Iterator[Found | Rejected]:
+def _walk(root: Path, path: Path, hidden: Path | None) -> Iterator[Found | Rejected]:
+    if hidden is not None and path.resolve().is_relative_to(hidden):
+        # What is asked for by name is taken, such as the samples in the run directory.
+        hidden = None
     if not path.is_dir():
         yield _judge(root, root.resolve(), path, named=True)
         return
     top = root.resolve()
     errors: list[OSError] = []
     for folder, folders, files in os.walk(path, onerror=errors.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not _same(Path(folder) / name, hidden)
+        )
         for name in [name for name in folders if (Path(folder) / name).is_symlink()]:
             yield Rejected(
                 _name(root, Path(folder) / name), "folder-link", "links to folders are not followed"
@@ -149,6 +166,10 @@ def _judge(root: Path, top: Path, path: Path, *, named: bool) -> Found | Rejecte
         return Rejected(name, "not-a-file", "it is a FIFO, a socket or a device")
     below = path.parent.relative_to(root).parts
     return Found(path, name, (*reversed(below), top.name), Stamp.of(status))
+
+
+def _same(path: Path, hidden: Path | None) -> bool:
+    return hidden is not None and path.name == hidden.name and path.resolve() == hidden
 
 
 def _name(root: Path, path: Path) -> str:

@@ -24,12 +24,21 @@ def pick_evenly(entries: Sequence[Entry], count: int) -> list[Entry]:
     groups = [group for group in groups if group]
     if not groups:
         return []
-    each, extra = divmod(count, len(groups))
-    picked: list[Entry] = []
-    for place, group in enumerate(groups):
-        want = min(len(group), each + (place < extra))
-        picked += [group[index * len(group) // want] for index in range(want)]
-    return picked
+    wants = dict.fromkeys(range(len(groups)), 0)
+    # One more for each in turn: what a small category lacks goes to the others.
+    while sum(wants.values()) < count:
+        open_ = [place for place, group in enumerate(groups) if wants[place] < len(group)]
+        if not open_:
+            break
+        share = max(1, (count - sum(wants.values())) // len(open_))
+        for place in open_:
+            left = count - sum(wants.values())
+            wants[place] += min(share, len(groups[place]) - wants[place], left)
+    return [
+        groups[place][index * len(groups[place]) // want]
+        for place, want in wants.items()
+        for index in range(want)
+    ]
 
 
 def contact_sheet(

@@ -82,8 +82,13 @@ def assign(families: Sequence[Family], config: SplitConfig, seed: int) -> dict[s
     if len(families) < len(wanted):
         raise DataError(
             f"{len(families)} brands cannot be divided over {len(wanted)} splits.",
-            hint="Add images of other brands, or set the share of a split to 0, such as "
-            "--set data.split.test=0 with the others adding up to 1.",
+            hint="Add images of other brands"
+            + (
+                "."
+                if len(families) < 2
+                else ", or set the share of a split to 0, such as --set data.split.test=0 with the "
+                "others adding up to 1."
+            ),
         )
     places = {family.name: position(family.name, seed) for family in families}
     splits = {

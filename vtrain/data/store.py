@@ -105,6 +105,9 @@ class ImageStore:
         try:
             return read(path).rgba
         except ImageRefused as error:
+            # Its size may be right, by which `holds` judges: out of the way, it is made again.
+            with contextlib.suppress(OSError):
+                path.rename(path.with_name(f".{path.name}.tmp"))
             raise DataError(
                 f"The prepared image {path} cannot be used: {error.detail}.",
                 hint="Make it again with 'vtrain data prepare SOURCE... --run DIR'.",

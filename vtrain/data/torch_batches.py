@@ -27,6 +27,8 @@ class LogoDataset(IterableDataset[Batch]):
         entries: The images.
         store: Where their pixels are.
         batches: Batches in all; None goes on without end.
+        first: Batches that are passed over: how many were had when a position was kept, or a whole
+            number of epochs, so that each epoch has batches of its own.
         options: Others of `BatchLoader`: ``size``, ``order``, ``seed``, ``weights``.
     """
 
@@ -36,13 +38,16 @@ class LogoDataset(IterableDataset[Batch]):
         store: ImageStore,
         *,
         batches: int | None = None,
+        first: int = 0,
         **options: Any,
     ) -> None:
         super().__init__()
         self._entries = entries
         self._store = store
         self._batches = batches
+        self._first = first
         self._options = options
+        BatchLoader(entries, store, **options)  # mistakes are told here, not in a worker
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches as dictionaries: ``id``, ``category``, ``input`` and ``reference``."""
@@ -50,7 +55,12 @@ class LogoDataset(IterableDataset[Batch]):
         number, of = (worker.id, worker.num_workers) if worker is not None else (0, 1)
         mine = None if self._batches is None else len(range(number, self._batches, of))
         loader = BatchLoader(
-            self._entries, self._store, batches=mine, share=(number, of), **self._options
+            self._entries,
+            self._store,
+            batches=mine,
+            share=(number, of),
+            first=self._first,
+            **self._options,
         )
         for batch in loader:
             yield {

@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 _SCHEMA = 1
 
 
-def data_fingerprint(sources: Sequence[str], config: Config) -> str:
+def data_fingerprint(sources: Sequence[str], config: Config, run: Path) -> str:
     """Of the sources' files (names, sizes, times of change) and how they are prepared.
 
     Raises:
@@ -33,7 +33,7 @@ def data_fingerprint(sources: Sequence[str], config: Config) -> str:
     """
     listing = {
         (str(found.path.absolute()), found.stamp.size, found.stamp.mtime)
-        for found in scan(sources)
+        for found in scan(sources, without=run)
         if isinstance(found, Found)
     }
     return _digest(config.data.model_dump(mode="json"), sorted(listing))

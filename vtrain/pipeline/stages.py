@@ -89,7 +89,7 @@ class Stages:
             )
         used = list(sources) or list(known or ())
         self._ledger.remember([str(Path(name).absolute()) for name in used])
-        fingerprint = data_fingerprint(used, self.config)
+        fingerprint = data_fingerprint(used, self.config, self.run.root)
         if (
             not self.force
             and entry is not None

@@ -72,6 +72,7 @@ class Workers(Generic[Task, Result]):
             # Forking a process that runs torch and its threads can deadlock the child.
             context=multiprocessing.get_context("spawn"),
         )
+        start_quietly(self._pool)
 
     def run(
         self, tasks: Sequence[Task], *, time_limits: Sequence[float]
@@ -111,6 +112,20 @@ class Workers(Generic[Task, Result]):
         """End the workers, dropping what has not started."""
         self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it bare
         self._pool.join()
+
+
+def start_quietly(pool: ProcessPool) -> None:
+    """Start a pool whose workers never hear a Ctrl-C, which the terminal sends to them too.
+
+    They inherit the mask of whoever starts them, from their first instruction on: while one still
+    imports, an interrupt would print a traceback. The pool's own threads inherit it likewise, and
+    so do the workers that replace others.
+    """
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        _ = pool.active  # looking starts it
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _start_worker(
