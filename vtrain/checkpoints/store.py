@@ -392,6 +392,7 @@ class CheckpointStore:
                 "latest": self.pointer("latest"),
                 "best": best,
                 "best_utility": next((it.utility for it in found if it.name == best), None),
+                "verified": next((it.name for it in found[::-1] if not it.problems()), None),
                 "pinned": sorted(pinned),
                 "damaged": [path.name for path, _ in self.damaged()],
                 "checkpoints": [
