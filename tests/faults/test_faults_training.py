@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.root
 
 
-def child(run: Path, settings: list[str], *strike: object) -> subprocess.Popen[bytes]:
+def child(
+    run: Path, settings: list[str], *strike: object, temporary: Path | None = None
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.faults.train_child", str(run), json.dumps(settings)]
     return subprocess.Popen(
         [*command, *map(str, strike)],
@@ -47,6 +51,7 @@ def child(run: Path, settings: list[str], *strike: object) -> subprocess.Popen[b
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        env={**os.environ, **({"TMPDIR": str(temporary)} if temporary else {})},
     )
 
 
@@ -177,3 +182,56 @@ def test_of_two_trainers_one_wins(prepared: Path, tmp_path: Path) -> None:
         assert codes in ([0, 5], [0, 2]), words
         rows = read_jsonl(run / "metrics.jsonl")
         assert [row["update"] for row in rows] == [1]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, prepared: Path) -> Iterator[Path]:
+    """A file system with room for a prepared run and a few checkpoints."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    used = sum(path.stat().st_size + 4096 for path in prepared.rglob("*")) >> 10
+    command = ["mount", "-t", "tmpfs", "-o", f"size={used + 4000}k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or subprocess.run(command, check=False).returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("harm", ["full", "vanished"])
+def test_a_disk_that_fails_in_training_ends_it_with_6_and_loses_nothing(
+    prepared: Path, small_disk: Path, tmp_path: Path, harm: str
+) -> None:
+    settings = ["ppo.total_traces=320", "checkpoints.keep_last=2", "validation.every_updates=50"]
+    whole, run, rescue = tmp_path / "whole", small_disk / "run", tmp_path / "rescue"
+    shutil.copytree(prepared, whole)
+    shutil.copytree(prepared, run)
+    rescue.mkdir()
+    assert finish(child(whole, settings)) == 0
+
+    process = child(run, settings, temporary=rescue)
+    while process.poll() is None and not list(run.glob("checkpoints/step-*48")):
+        time.sleep(0.002)
+    if harm == "full":
+        with (
+            contextlib.suppress(OSError),
+            (small_disk / "filler").open("wb", buffering=0) as file,
+        ):
+            while file.write(bytes(4096)):
+                pass
+    else:
+        (run / "checkpoints").rename(small_disk / "elsewhere")
+        (run / "checkpoints").touch()
+    _, words = process.communicate(timeout=300)
+
+    assert process.returncode == 6, words.decode()
+    assert b"All that was learned" in words, words.decode()
+    (small_disk / "filler").unlink(missing_ok=True)
+    if harm == "vanished":
+        (run / "checkpoints").unlink()
+        (small_disk / "elsewhere").rename(run / "checkpoints")
+    for saved in rescue.glob("vtrain-rescue-*/checkpoints/step-*"):
+        shutil.move(saved, run / "checkpoints" / saved.name)
+    assert finish(child(run, settings)) == 0
+    assert figures(run) == figures(whole)

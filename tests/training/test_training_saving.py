@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,3 +227,30 @@ def test_a_resume_under_other_conditions_is_refused_and_leaves_the_run(new_run: 
     assert result.updates == 2
     resumed = [event for event in read_jsonl(run.events) if event["kind"] == "resumed"][-1]
     assert {change["what"] for change in resumed["changes"]} == {"ppo.gamma", "ppo.total_traces"}
+
+
+def test_what_was_learned_is_saved_elsewhere_when_the_run_cannot_be_written(
+    new_run: NewRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder of the checkpoints is lost in the middle of a training."""
+    whole, run = new_run("whole"), new_run("run")
+    settings = ("checkpoints.failures_allowed=1", "ppo.total_traces=160")
+    train(tiny(*settings), whole)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def lose(event: TrainingEvent) -> None:
+        if event.kind == "update" and event.data["update"] == 5:
+            run.checkpoints.rename(tmp_path / "lost")
+            run.checkpoints.write_text("a file where the folder was")
+
+    with pytest.raises(CheckpointError, match=r"All that was learned.*vtrain-rescue") as caught:
+        train(tiny(*settings), run, on_event=lose)
+
+    assert caught.value.exit_code == 6
+    run.checkpoints.unlink()
+    (tmp_path / "lost").rename(run.checkpoints)
+    (rescued,) = tmp_path.glob("vtrain-rescue-*/checkpoints/step-*")
+    rescued.rename(run.checkpoints / rescued.name)
+    assert train(tiny(*settings), run, resume=True).updates == 10
+    ends = [CheckpointStore(one.checkpoints).resolve("latest").load() for one in (whole, run)]
+    assert ends[0].documents["state"] == ends[1].documents["state"]

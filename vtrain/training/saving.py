@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -195,27 +198,7 @@ class Saving:
         better = check is not None and is_better(check, self.best, confidence)
         if check is not None and better:
             self.best = Best(check.utility, step, check.values)
-        best = self.best.to_document() if self.best else None
-        tensors = {
-            "policy": self.policy(state),
-            "optimizer": state.optimizer,
-            "generators": state.generators,
-        }
-        documents = {
-            "state": {**state.document, "best": best},
-            "config": self._config.model_dump(mode="json"),
-        }
-        info = {
-            "update": update,
-            "traces": step,
-            "utility": check.utility if check else None,
-            "check": check.as_dict() if check else None,
-            "config": config_hash(self._config),
-            "dataset": self._problem.catalog.digest,
-            "table": TABLE_DIGEST,
-            "stage": stage,
-            "torch_threads": self._config.resources.torch_threads,
-        }
+        tensors, documents, info = self._content(state, check, stage=stage)
 
         def write() -> str:
             checkpoint = self._store.save(step, tensors=tensors, documents=documents, info=info)
@@ -229,6 +212,35 @@ class Saving:
         self._pending = self._thread.submit(write)
         if not self._config.checkpoints.background:
             self._collect()
+
+    def _content(
+        self, state: ExactState, check: Check | None, *, stage: str
+    ) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any], dict[str, Any]]:
+        """Tensors, documents and facts of a checkpoint."""
+        tensors = {
+            "policy": self.policy(state),
+            "optimizer": state.optimizer,
+            "generators": state.generators,
+        }
+        documents = {
+            "state": {
+                **state.document,
+                "best": self.best.to_document() if self.best else None,
+            },
+            "config": self._config.model_dump(mode="json"),
+        }
+        info = {
+            "update": int(state.document["update"]),
+            "traces": int(state.document["traces"]),
+            "utility": check.utility if check else None,
+            "check": check.as_dict() if check else None,
+            "config": config_hash(self._config),
+            "dataset": self._problem.catalog.digest,
+            "table": TABLE_DIGEST,
+            "stage": stage,
+            "torch_threads": self._config.resources.torch_threads,
+        }
+        return tensors, documents, info
 
     def finished(self) -> Sequence[str]:
         """Names of the checkpoints that were written since this was asked last.
@@ -249,6 +261,48 @@ class Saving:
         """
         self._collect(last=True)
         return self.finished()
+
+    def rescue(
+        self, state: ExactState, error: CheckpointError | StorageError, *, stage: str
+    ) -> CheckpointError:
+        """Save a state wherever it can be, once the run directory fails; what to raise.
+
+        Args:
+            state: The newest whole one.
+            error: What went wrong.
+            stage: The curriculum's stage.
+        """
+        step = int(state.document["traces"])
+        places = (
+            self._store,
+            CheckpointStore(
+                Path(tempfile.gettempdir()) / f"vtrain-rescue-{os.getpid()}" / "checkpoints"
+            ),
+        )
+        again = f"go on with `vtrain train --run {self._run.root} --resume`."
+        newest = next(iter(self._store.checkpoints()[::-1]), None)
+        if newest is not None and newest.step == step and not newest.problems():
+            return CheckpointError(
+                f"{error.message} All that was learned, {step} traces, is in {newest.path}.",
+                hint=f"{error.hint} Then {again}",
+            )
+        tensors, documents, info = self._content(state, None, stage=stage)
+        for store in places:
+            try:
+                made = store.save(step, tensors=tensors, documents=documents, info=info)
+            except StorageError as other:
+                logger.warning("The state cannot be saved in %s: %s", store.folder, other)
+                continue
+            here = store is self._store
+            back = "" if here else f" Move {made.path} to {self._store.folder}."
+            return CheckpointError(
+                f"{error.message} All that was learned, {step} traces, was saved in {made.path}.",
+                hint=f"{error.hint}{back} Then {again}",
+            )
+        return CheckpointError(
+            f"{error.message} What was learned since the last checkpoint could not be saved.",
+            hint=error.hint,
+        )
 
     def _collect(self, *, last: bool = False) -> None:
         """Take what the thread says of the write before."""

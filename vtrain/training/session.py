@@ -15,7 +15,7 @@ from vtrain.checkpoints.compare import Change
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
-from vtrain.errors import Stopped
+from vtrain.errors import CheckpointError, Stopped, StorageError
 from vtrain.rundir import JsonlWriter, RunDirectory, read_jsonl, write_json, write_jsonl
 from vtrain.training.check import Check, check_policy
 from vtrain.training.curriculum import Curriculum, StageResult
@@ -108,21 +108,37 @@ class Session:
         self._boundary: ExactState | None = None
 
     def run(self) -> TrainingResult:
-        """Prepare, then update by update until the end."""
+        """Prepare, then update by update until the end.
+
+        Raises:
+            CheckpointError: The run directory cannot be written any more. What was learned is saved
+                elsewhere when it can be.
+            Stopped: A callback had enough.
+        """
         with closing(self._saving):
             try:
-                self._prepare()
-                self._learn()
-            except Interrupted:
+                return self._work()
+            except (CheckpointError, StorageError) as error:
                 if self._boundary is None:
-                    return self._result()
-            except Stopped:
-                # A callback has had enough: what was learned up to the last boundary is kept.
-                if self._boundary is not None and self._saved_at != self._update:
-                    self._save(self._boundary, None)
-                self._saving.settle()
-                raise
-            return self._end()
+                    raise
+                raise self._saving.rescue(
+                    self._boundary, error, stage=self._curriculum.stage.name
+                ) from error
+
+    def _work(self) -> TrainingResult:
+        try:
+            self._prepare()
+            self._learn()
+        except Interrupted:
+            if self._boundary is None:
+                return self._result()
+        except Stopped:
+            # A callback has had enough: what was learned up to the last boundary is kept.
+            if self._boundary is not None and self._saved_at != self._update:
+                self._save(self._boundary, None)
+            self._saving.settle()
+            raise
+        return self._end()
 
     def _prepare(self) -> None:
         """Measure what learning starts from, and put the policy there."""
