@@ -32,6 +32,8 @@ KILLS = 20 * TIMES
 ROOT = Path(__file__).parents[2]
 PHASES = {"rollout": (3, 7), "update": (5, 13), "validation": (1, 2), "save": (9, 14)}
 """Calls at which each phase is struck."""
+SETTINGS = [(1, 1), (2, 3)] if TIMES == 1 else [(1, 1), (2, 3), (1, 3), (2, 1)]
+"""Workers, and traces an episode."""
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +92,7 @@ def settings_of(workers: int, traces: int) -> list[str]:
     return [f"resources.workers={workers}", f"environment.traces={traces}"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("traces", [1, 3])
+@pytest.mark.parametrize(("workers", "traces"), SETTINGS)
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_kill_at_any_boundary_changes_nothing(  # noqa: PLR0917 - fixtures and cases
     whole: dict[int, Path], prepared: Path, tmp_path: Path, phase: str, traces: int, workers: int
