@@ -234,7 +234,11 @@ def test_what_was_learned_is_saved_elsewhere_when_the_run_cannot_be_written(
 ) -> None:
     """The folder of the checkpoints is lost in the middle of a training."""
     whole, run = new_run("whole"), new_run("run")
-    settings = ("checkpoints.failures_allowed=1", "ppo.total_traces=160")
+    settings = (
+        "checkpoints.failures_allowed=1",
+        "checkpoints.background=false",
+        "ppo.total_traces=160",
+    )
     train(tiny(*settings), whole)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
@@ -250,7 +254,8 @@ def test_what_was_learned_is_saved_elsewhere_when_the_run_cannot_be_written(
     run.checkpoints.unlink()
     (tmp_path / "lost").rename(run.checkpoints)
     (rescued,) = tmp_path.glob("vtrain-rescue-*/checkpoints/step-*")
-    rescued.rename(run.checkpoints / rescued.name)
+    # It may be there already: the folder is whole, and only was away.
+    rescued.rename(run.checkpoints / f"{rescued.name}-r9")
     assert train(tiny(*settings), run, resume=True).updates == 10
     ends = [CheckpointStore(one.checkpoints).resolve("latest").load() for one in (whole, run)]
     assert ends[0].documents["state"] == ends[1].documents["state"]

@@ -24,7 +24,7 @@ from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import config_hash
 from vtrain.config.schema import CheckpointsConfig, Config
 from vtrain.errors import CheckpointError, StorageError
-from vtrain.rundir import RunDirectory
+from vtrain.rundir import RunDirectory, storage_error
 from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.training.check import Check
 from vtrain.training.problem import Problem
@@ -201,11 +201,14 @@ class Saving:
         tensors, documents, info = self._content(state, check, stage=stage)
 
         def write() -> str:
-            checkpoint = self._store.save(step, tensors=tensors, documents=documents, info=info)
-            self._store.fulfil()
-            if better:
-                self._store.mark_best(checkpoint)
-            self._store.prune(self._rules)
+            try:
+                checkpoint = self._store.save(step, tensors=tensors, documents=documents, info=info)
+                self._store.fulfil()
+                if better:
+                    self._store.mark_best(checkpoint)
+                self._store.prune(self._rules)
+            except OSError as error:  # the folder may go at any moment
+                raise storage_error(error, self._store.folder) from error
             self._run.record_event("checkpoint", name=checkpoint.name, best=better, update=update)
             return checkpoint.name
 
