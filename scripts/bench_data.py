@@ -30,11 +30,13 @@ import cv2
 import numpy as np
 import psutil
 
-from vtrain.config.schema import CATEGORIES, DataConfig
-from vtrain.data.catalog import Alike, Catalog, CatalogWriter, read_details
+from vtrain.config.data import DataConfig
+from vtrain.config.section import CATEGORIES
+from vtrain.data.catalog import Catalog, CatalogWriter, read_details
 from vtrain.data.describe import dataset_info
-from vtrain.data.duplicates import Groups, join_alike
-from vtrain.data.families import Image, Memory, place
+from vtrain.data.duplicates import Groups, Resemblance
+from vtrain.data.families import Image, Looks, Memory, place
+from vtrain.data.records import Alike
 from vtrain.data.splits import check_no_leak
 from vtrain.images import decode
 from vtrain.resources import usable_cores
@@ -182,15 +184,14 @@ def _steps(folder: Path, known: list[Any], count: int) -> list[tuple[str, str]]:
         return value
 
     groups = Groups(count)
-    pairs = timed(
-        "look-alikes",
-        lambda: join_alike(groups, prints, aspects, correlation=0.92, distance=56),
-    )
+    resemblance = Resemblance(prints, aspects, config.duplicates)
+    pairs = timed("look-alikes", lambda: resemblance.join(groups))
     root = [groups.find(index) for index in range(count)]
     found = np.mean([root[a] == root[b] for a, b in zip(copies, originals, strict=True)])
     results.append(("planted copies found", f"{found:.1%}"))
-    places = timed(
-        "families and splits", lambda: place(images, pairs, Memory({}, {}), config.split, 0)
+    looks = Looks(pairs, resemblance.among)
+    places, _ = timed(
+        "families and splits", lambda: place(images, looks, Memory({}, {}), config.split, 0)
     )
     path = folder / "steps.sqlite"
     entries = [

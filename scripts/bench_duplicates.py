@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.images import over, reduce, render_svg, resize

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.data.degrade import blurred
 from vtrain.data.measures import foreground_of
 from vtrain.data.metadata import describe

@@ -23,7 +23,8 @@ import cv2
 from threadpoolctl import threadpool_limits
 
 from vtrain import RunDirectory
-from vtrain.config.schema import Config, DataConfig
+from vtrain.config.data import DataConfig
+from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.data.store import ImageStore

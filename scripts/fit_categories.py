@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vtrain.config.schema import CATEGORIES
+from vtrain.config.section import CATEGORIES
 from vtrain.data.catalog import read_details
 from vtrain.data.category_fit import FOLDS, RIDGE, confusion, fit
 from vtrain.data.classify import FEATURES, features

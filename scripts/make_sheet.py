@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vtrain import RunDirectory, Settings, TraceAgent, trace
-from vtrain.config.schema import CATEGORIES
-from vtrain.data.catalog import Catalog, Entry
+from vtrain.config.section import CATEGORIES
+from vtrain.data.catalog import Catalog
+from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 from vtrain.images import over, render_svg, resize
 from vtrain.tracing.parameters import describe

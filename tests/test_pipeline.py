@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from vtrain.config.schema import Config
-from vtrain.data.catalog import Catalog, Entry, Rejected
+from vtrain.data.catalog import Catalog
+from vtrain.data.records import Entry, Rejected
 from vtrain.data.samples import write_samples
 from vtrain.errors import DataError, RunLocked
 from vtrain.pipeline import PipelineEvent, run_all

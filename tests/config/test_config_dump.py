@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vtrain.config.data import DataConfig
 from vtrain.config.dump import commented, config_hash, dump_yaml, json_schema
 from vtrain.config.load import known_configs, load_config, read_config
-from vtrain.config.schema import Config, CurriculumConfig, DataConfig, PPOConfig
+from vtrain.config.schema import Config, CurriculumConfig, PPOConfig
 from vtrain.errors import ConfigError
 
 characters = st.characters(codec="utf-8")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vtrain.config.schema import DataConfig, QualityConfig
+from vtrain.config.data import DataConfig, QualityConfig
 from vtrain.data import intake
 from vtrain.data.catalog import read_alike
 from vtrain.data.intake import Counts

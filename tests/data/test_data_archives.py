@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from vtrain.config.schema import ArchivesConfig, DataConfig
+from vtrain.config.data import ArchivesConfig, DataConfig
 from vtrain.data.archives import Member, is_archive, list_members, read_members
-from vtrain.data.catalog import Rejected
 from vtrain.data.prepare import prepare
+from vtrain.data.records import Rejected
 from vtrain.errors import ImageRefused
 from vtrain.rundir import RunDirectory
 

@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from vtrain.config.schema import CATEGORIES, Category, DataConfig
+from vtrain.config.data import DataConfig
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.data.batches import BatchLoader
-from vtrain.data.catalog import Catalog, Entry
+from vtrain.data.catalog import Catalog
 from vtrain.data.order import ORDERS, Order, Sequencer, Shuffle
 from vtrain.data.prepare import prepare
+from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 from vtrain.data.torch_batches import LogoDataset
 from vtrain.errors import DataError, UsageError

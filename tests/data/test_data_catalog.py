@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vtrain.data.catalog import Catalog, CatalogWriter, Entry, Rejected
+from vtrain.data.catalog import Catalog, CatalogWriter
+from vtrain.data.records import Entry, Rejected
 from vtrain.data.store import ImageStore
 from vtrain.errors import DataError
 
@@ -95,10 +96,22 @@ def test_store_gives_back_exact_pixels(tmp_path: Path) -> None:
     rgba = np.random.default_rng(0).integers(0, 256, (5, 6, 4), dtype=np.uint8)
     store = ImageStore(tmp_path)
 
-    store.write("abc", rgba[:3, :3], rgba)
+    stored = store.write(rgba[:3, :3], rgba)
 
-    assert np.array_equal(store.input("abc"), rgba[:3, :3])
-    assert np.array_equal(store.reference("abc"), rgba)
+    assert np.array_equal(store.input(stored.id), rgba[:3, :3])
+    assert np.array_equal(store.reference(stored.id), rgba)
+    assert (stored.width, stored.height, stored.transparent) == (3, 3, True)
+    assert store.holds(stored)
+    assert not store.holds(replace(stored, input_bytes=1))
+
+
+def test_an_id_tells_pixels_and_shape(tmp_path: Path) -> None:
+    rgba = np.zeros((2, 6, 4), np.uint8)
+    store = ImageStore(tmp_path)
+
+    ids = {store.write(one, one).id for one in (rgba, rgba.copy(), rgba.reshape(3, 4, 4), rgba + 1)}
+
+    assert len(ids) == 3
 
 
 def test_store_names_the_file_that_is_missing_or_damaged(tmp_path: Path) -> None:
@@ -113,8 +126,11 @@ def test_store_names_the_file_that_is_missing_or_damaged(tmp_path: Path) -> None
 def test_store_deletes_only_what_is_not_kept(tmp_path: Path) -> None:
     store = ImageStore(tmp_path)
     rgba = np.zeros((2, 2, 4), np.uint8)
-    store.write("a", rgba, rgba)
-    store.write("b", rgba, rgba)
+    store.write(rgba, rgba)
+    kept = store.write(rgba + 1, rgba).id
 
-    assert store.keep("b".__eq__) == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b-input.png", "b-reference.png"]
+    assert store.keep(kept.__eq__) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{kept}-input.png",
+        f"{kept}-reference.png",
+    ]

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vtrain.config.schema import CATEGORIES, DataConfig
+from vtrain.config.data import DataConfig
+from vtrain.config.section import CATEGORIES
 from vtrain.data import classify
 from vtrain.data.category_fit import confusion, fit
 from vtrain.data.prepare import prepare

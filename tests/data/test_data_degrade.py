@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vtrain.config.schema import DataConfig, DegradeConfig
+from vtrain.config.data import DataConfig, DegradeConfig
 from vtrain.data.catalog import Catalog
 from vtrain.data.degrade import Damage, degrade, draw_damage, photograph
 from vtrain.data.prepare import prepare

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from vtrain.config.schema import DataConfig
-from vtrain.data.catalog import Entry
+from vtrain.config.data import DataConfig
 from vtrain.data.export import COLUMNS, write_export
 from vtrain.data.metadata import Metadata
 from vtrain.data.prepare import prepare
+from vtrain.data.records import Entry
 from vtrain.errors import StorageError, UsageError
 from vtrain.rundir import RunDirectory
 

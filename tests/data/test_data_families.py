@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtrain.config.schema import SplitConfig
-from vtrain.data.catalog import Split
+from vtrain.config.data import SplitConfig
 from vtrain.data.duplicates import Pair
-from vtrain.data.families import Image, Memory, Place, place
+from vtrain.data.families import Image, Looks, Memory, Place, place
+from vtrain.data.records import Split
 
 NOTHING = Memory({}, {})
 
@@ -26,7 +28,12 @@ def pair(first: int, second: int) -> Pair:
 def placed(
     images: list[Image], pairs: list[Pair] | None = None, memory: Memory = NOTHING
 ) -> list[Place]:
-    return place(images, pairs or [], memory, SplitConfig(), 0)
+    known = pairs or []
+
+    def among(indices: Sequence[int]) -> list[Pair]:
+        return [one for one in known if {one.first, one.second} <= set(indices)]
+
+    return place(images, Looks(known, among), memory, SplitConfig(), 0)[0]
 
 
 MANY = [image(number) for number in range(100, 160)]
@@ -135,3 +142,27 @@ def test_nothing_leaks_and_nothing_moves(seed: int) -> None:
     for link in pairs:
         ends = {places[link.first].split, places[link.second].split} - {None}
         assert len(ends) <= 1
+
+
+def test_what_is_left_of_a_parted_family_stays_together() -> None:
+    images = [image(0, "a"), image(1, "b"), image(2, "bridge"), image(3), image(4), *MANY]
+    memory = Memory({images[0].id: "train", images[1].id: "test"}, {"a": "train", "b": "test"})
+
+    places = placed(images, [pair(0, 2), pair(1, 2), pair(2, 3), pair(3, 4)], memory)
+
+    assert places[2].split is None
+    assert places[3].family == places[4].family
+    assert places[3].split == places[4].split
+
+
+def test_pairs_that_the_joining_passed_over_count_when_a_family_is_parted() -> None:
+    """The joining knows a chain a-1-2-b; image 1 looks like b as well."""
+    images = [image(0, "a"), image(1), image(2), image(3, "b"), *MANY]
+    memory = Memory({images[0].id: "train", images[3].id: "test"}, {"a": "train", "b": "test"})
+    chain = [pair(0, 1), pair(1, 2), pair(2, 3)]
+    looks = Looks(chain, lambda _: [*chain, pair(1, 3)])
+
+    places, pairs = place(images, looks, memory, SplitConfig(), 0)
+
+    assert [one.split for one in places[:4]] == ["train", None, "test", "test"]
+    assert pair(1, 3) in pairs

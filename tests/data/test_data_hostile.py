@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.data.catalog import Catalog, read_alike, read_details
 from vtrain.data.export import csv_lines, rows
 from vtrain.data.page import browse_page

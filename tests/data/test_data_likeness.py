@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from vtrain.data.duplicates import Groups, join_alike
+from vtrain.config.data import DuplicatesConfig
+from vtrain.data.duplicates import Groups, Resemblance
 from vtrain.data.likeness import CELLS, Likeness, hashes, layout, likeness
 from vtrain.data.samples.write import sample_svg
 from vtrain.images import decode, over, reduce, render_svg, resize
@@ -54,14 +55,13 @@ def logos() -> list[Rgba]:
 
 def joined(prints: list[Likeness]) -> Groups:
     groups = Groups(len(prints))
-    join_alike(
-        groups,
-        np.stack([one.print for one in prints]),
-        np.array([one.aspect for one in prints], np.float32),
-        correlation=0.92,
-        distance=56,
-    )
+    resembling(np.stack([one.print for one in prints]), [one.aspect for one in prints]).join(groups)
     return groups
+
+
+def resembling(prints: NDArray[np.uint8], aspects: Sequence[float] | None = None) -> Resemblance:
+    shapes = np.zeros(len(prints)) if aspects is None else aspects
+    return Resemblance(prints, np.asarray(shapes, np.float32), DuplicatesConfig())
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -117,7 +117,7 @@ def test_many_copies_of_one_image_are_one_group() -> None:
     prints[100:] = prints[7]
     groups = Groups(400)
 
-    pairs = join_alike(groups, prints, np.zeros(400, np.float32), correlation=0.9, distance=40)
+    pairs = resembling(prints).join(groups)
 
     assert {groups.find(n) for n in range(100, 400)} == {7}
     assert len(pairs) == 300
@@ -126,10 +126,17 @@ def test_many_copies_of_one_image_are_one_group() -> None:
 def test_one_image_or_none_has_no_pairs() -> None:
     for count in (0, 1):
         prints = np.zeros((count, CELLS), np.uint8)
-        pairs = join_alike(
-            Groups(count), prints, np.zeros(count, np.float32), correlation=0.9, distance=40
-        )
-        assert pairs == []
+        assert resembling(prints).join(Groups(count)) == []
+        assert resembling(prints).among(range(count)) == []
+
+
+def test_among_few_every_pair_is_found() -> None:
+    prints = np.random.default_rng(3).integers(0, 256, (9, CELLS), np.uint8)
+    prints[[4, 7]] = prints[2]
+
+    found = [(pair.first, pair.second) for pair in resembling(prints).among([7, 0, 2, 4, 8])]
+
+    assert sorted(found) == [(2, 4), (2, 7), (4, 7)]
 
 
 def test_look_alikes_are_kept_apart_by_their_shape() -> None:

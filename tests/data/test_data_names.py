@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.data.categories import brand_of, category_of
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.data.catalog import Catalog
 from vtrain.data.pairs import prepare_image
 from vtrain.data.prepare import prepare

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.bench_quality import CLEAN, EXPECTED, verdict
 from scripts.bench_quality import samples as spoilt
-from vtrain.config.schema import DataConfig, QualityConfig
+from vtrain.config.data import DataConfig, QualityConfig
 from vtrain.data.metadata import Metadata, describe
 from vtrain.data.quality import REASONS, judge
 from vtrain.images import decode

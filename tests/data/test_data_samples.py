@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vtrain.config.schema import CATEGORIES, Category
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.data.categories import brand_of
 from vtrain.data.samples import sample_svg, write_samples
 from vtrain.images import has_transparency, render_svg

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vtrain.data.catalog import Rejected
+from vtrain.data.records import Rejected
 from vtrain.data.scan import Found, scan
 from vtrain.errors import DataError
 

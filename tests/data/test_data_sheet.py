@@ -8,9 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtrain.config.schema import CATEGORIES, Category, DataConfig
-from vtrain.data.catalog import Entry
+from vtrain.config.data import DataConfig
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.data.prepare import prepare
+from vtrain.data.records import Entry
 from vtrain.data.sheet import contact_sheet, pick_evenly
 from vtrain.data.store import ImageStore
 from vtrain.rundir import RunDirectory

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtrain.config.schema import CATEGORIES, Category, SplitConfig
-from vtrain.data.catalog import Entry
+from vtrain.config.data import SplitConfig
+from vtrain.config.section import CATEGORIES, Category
+from vtrain.data.records import Entry
 from vtrain.data.splits import Family, assign, check_no_leak
 from vtrain.errors import DataError
 

@@ -1,6 +1,7 @@
 import pytest
 
-from vtrain.config.schema import CATEGORIES, CurriculumConfig, StageConfig
+from vtrain.config.schema import CurriculumConfig, StageConfig
+from vtrain.config.section import CATEGORIES
 from vtrain.training.curriculum import Curriculum
 
 CONFIG = CurriculumConfig(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vtrain.data.catalog import Entry
+from vtrain.data.records import Entry
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.tracing.parameters import Action
 

@@ -53,7 +53,6 @@ def prepare(
     """
     from vtrain.cli.resolve import resolve_config
     from vtrain.config.dump import dump_yaml
-    from vtrain.data.describe import dataset_info
     from vtrain.data.prepare import prepare_counted
     from vtrain.rundir import RunDirectory, write_text
 
@@ -66,11 +65,10 @@ def prepare(
         )
         if config or set_ or not directory.config.is_file():
             write_text(directory.config, dump_yaml(settings))
-    info = dataset_info(directory.catalog)
     if as_json:
-        print_json({"run": directory.root, "files": asdict(done.counts), **info})
+        print_json({"run": directory.root, "files": asdict(done.counts), **done.info})
         return
-    _print_info(info)
+    _print_info(done.info)
     counts = done.counts
     again = f" ({counts.again} more were decoded anew)" if counts.again else ""
     say(
@@ -240,7 +238,8 @@ def split(
 
     Example: vtrain data split --run runs/logos --check
     """
-    from vtrain.data.catalog import SPLITS, read_alike
+    from vtrain.data.catalog import read_alike
+    from vtrain.data.records import SPLITS
     from vtrain.data.splits import check_no_leak
 
     directory, catalog = _catalog(run)
@@ -323,7 +322,7 @@ def _write_page(
 
 
 def _print_info(info: Mapping[str, Any]) -> None:
-    from vtrain.data.catalog import SPLITS
+    from vtrain.data.records import SPLITS
 
     rows = [
         (category, *(by_split[name] for name in SPLITS), sum(by_split.values()))

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from vtrain.config.schema import Config, Section
+from vtrain.config.schema import Config
+from vtrain.config.section import Section
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*$")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}

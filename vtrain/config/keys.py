@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, TypeGuard, get_args, get_origin
 
 from vtrain.config.problems import Key, dotted
-from vtrain.config.schema import Config, Section
+from vtrain.config.schema import Config
+from vtrain.config.section import Section
 
 
 def section_at(key: Key) -> type[Section] | None:

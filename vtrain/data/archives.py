@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from vtrain.config.schema import DataConfig
-from vtrain.data.catalog import Rejected
+from vtrain.config.data import DataConfig
+from vtrain.data.records import Rejected
 from vtrain.errors import ImageRefused
 
 _TARS: dict[str, str] = {

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.config.schema import Category
-from vtrain.data.catalog import Entry
+from vtrain.config.section import Category
 from vtrain.data.order import Order, Sequencer
+from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 from vtrain.errors import DataError, UsageError
 

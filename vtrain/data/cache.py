@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.data import metadata
-from vtrain.data.catalog import Rejected
 from vtrain.data.metadata import Metadata
+from vtrain.data.records import Rejected
 from vtrain.data.scan import Stamp
+from vtrain.data.store import Stored
 from vtrain.errors import ImageRefused, StorageError
 
 _LOG = logging.getLogger(__name__)
@@ -37,26 +38,16 @@ _PASSING = frozenset({"missing", "unreadable", "not-a-file", "changing", "time-l
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An image that was prepared and stored.
+    """An image that was prepared, measured and stored.
 
     Attributes:
-        id: As of `Entry`.
-        width: Of the input (px).
-        height: Of the input (px).
-        transparent: Whether any pixel of the input is less than opaque.
+        stored: Where its pixels are.
         reference_scale: As of `Entry`.
-        input_bytes: Size of the stored input (bytes).
-        reference_bytes: Size of the stored reference (bytes).
         metadata: What was measured.
     """
 
-    id: str
-    width: int
-    height: int
-    transparent: bool
+    stored: Stored
     reference_scale: float
-    input_bytes: int
-    reference_bytes: int
     metadata: Metadata
 
 
@@ -289,4 +280,6 @@ def _read(value: dict[str, Any]) -> Outcome:
     if "refused" in value:
         reason, detail = value["refused"]
         return ImageRefused("", reason, detail)
-    return Made(**{**value, "metadata": Metadata.from_dict(value["metadata"])})
+    return Made(
+        Stored(**value["stored"]), value["reference_scale"], Metadata.from_dict(value["metadata"])
+    )

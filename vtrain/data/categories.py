@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from vtrain.config.schema import Category, DataConfig
+from vtrain.config.data import DataConfig
+from vtrain.config.section import Category
 
 # Words that tell variants of one logo apart, not brands.
 _VARIANTS = frozenset(

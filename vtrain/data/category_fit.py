@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from vtrain.config.schema import CATEGORIES
+from vtrain.config.section import CATEGORIES
 from vtrain.data.classify import Classifier, Matrix, design
 
 FOLDS = 5

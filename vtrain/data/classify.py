@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.config.schema import CATEGORIES, Category
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.data.metadata import Metadata
 
 _LIMIT = 3.0

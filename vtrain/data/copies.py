@@ -9,15 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.data.cache import DataCache
-from vtrain.data.catalog import Entry
 from vtrain.data.degrade import degrade, draw_damage
-from vtrain.data.pairs import pair_id
 from vtrain.data.pool import runner
-from vtrain.data.store import ImageStore
+from vtrain.data.records import Entry
+from vtrain.data.store import ImageStore, Stored
 from vtrain.errors import ImageRefused
-from vtrain.images import has_transparency
 
 _VERSION = 1
 """Raised when the same numbers give other damage."""
@@ -28,22 +26,12 @@ class Copy:
     """A damaged copy that was stored.
 
     Attributes:
-        id: As of `Entry`.
-        width: Of the input (px).
-        height: Of the input (px).
-        transparent: Whether any pixel of the input is less than opaque.
+        stored: Where its pixels are.
         damage: In words.
-        input_bytes: Size of the stored input (bytes).
-        reference_bytes: Size of the stored reference (bytes).
     """
 
-    id: str
-    width: int
-    height: int
-    transparent: bool
+    stored: Stored
     damage: str
-    input_bytes: int
-    reference_bytes: int
 
 
 def make_copy(task: tuple[str, int, bool], *, config: DataConfig, folder: Path) -> Copy:
@@ -61,10 +49,7 @@ def make_copy(task: tuple[str, int, bool], *, config: DataConfig, folder: Path) 
     store = ImageStore(folder)
     damage = draw_damage(config.degrade, image, variant, transparent=transparent)
     spoilt, clean = degrade(store.input(image), store.reference(image), damage)
-    id_ = pair_id(spoilt, clean)
-    sizes = store.write(id_, spoilt, clean)
-    height, width = spoilt.shape[:2]
-    return Copy(id_, width, height, has_transparency(spoilt), str(damage), *sizes)
+    return Copy(store.write(spoilt, clean), str(damage))
 
 
 def copies(
@@ -99,8 +84,8 @@ def copies(
     missing: list[tuple[Entry, int]] = []
     for entry, number in tasks:
         value = cache.value(f"copy:{digest}:{entry.id}:{number}")
-        copy = Copy(**value) if value is not None else None
-        if copy and store.holds(copy.id, copy.input_bytes, copy.reference_bytes):
+        copy = Copy(Stored(**value["stored"]), value["damage"]) if value is not None else None
+        if copy and store.holds(copy.stored):
             known[entry.id, number] = copy
         else:
             missing.append((entry, number))
@@ -111,24 +96,25 @@ def copies(
                 ((entry.id, number), (entry.id, number, entry.transparent))
                 for entry, number in missing
             )
-            for key, made in run(things):
-                if isinstance(made, ImageRefused):
-                    raise made
-                known[key] = made
-                cache.remember_value(f"copy:{digest}:{key[0]}:{key[1]}", asdict(made))
+            for key, result in run(things):
+                if isinstance(result, ImageRefused):
+                    raise result
+                known[key] = result
+                cache.remember_value(f"copy:{digest}:{key[0]}:{key[1]}", asdict(result))
                 if on_progress is not None:
                     on_progress(len(known), len(tasks))
     seen: set[str] = set()
     for entry, number in tasks:
         copy = known[entry.id, number]
-        if copy.id not in seen and copy.id != entry.id:  # some damage leaves an image as it is
-            seen.add(copy.id)
+        made = copy.stored
+        if made.id not in seen and made.id != entry.id:  # some damage leaves an image as it is
+            seen.add(made.id)
             yield replace(
                 entry,
-                id=copy.id,
-                width=copy.width,
-                height=copy.height,
-                transparent=copy.transparent,
+                id=made.id,
+                width=made.width,
+                height=made.height,
+                transparent=made.transparent,
                 variant=number,
                 damage=copy.damage,
             )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vtrain.config.schema import DegradeConfig
+from vtrain.config.data import DegradeConfig
 from vtrain.images import decode, has_transparency, resize
 
 Rgba = NDArray[np.uint8]

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from vtrain.config.schema import CATEGORIES
-from vtrain.data.catalog import SPLITS, Catalog, read_alike, read_details
+from vtrain.config.section import CATEGORIES
+from vtrain.data.catalog import Catalog, read_alike, read_details
+from vtrain.data.records import SPLITS
 
 MEASURES: tuple[str, ...] = (
     "source_width",

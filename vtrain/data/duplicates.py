@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vtrain.config.data import DuplicatesConfig
 from vtrain.data.likeness import hashes
 
 _ORDERS = 32
@@ -73,47 +74,75 @@ class Groups:
         return [self.find(index) for index in range(len(self._parent))]
 
 
-def join_alike(
-    groups: Groups,
-    prints: NDArray[np.uint8],
-    aspects: NDArray[np.float32],
-    *,
-    correlation: float,
-    distance: int,
-) -> list[Pair]:
-    """Join images that are alike, as far as the sorting brings them together.
+@dataclass(frozen=True, slots=True, eq=False)
+class Resemblance:
+    """Compares the images of a corpus by their fingerprints.
 
     Args:
-        groups: Where they are joined; indices are those of `prints`.
         prints: Shape (n, 256), as `Likeness.print`.
         aspects: Shape (n,), as `Likeness.aspect`.
-        correlation: Least correlation of the prints.
-        distance: Largest Hamming distance of the hashes (bits).
-
-    Returns:
-        The pairs that joined two groups, at most one less than there are images.
+        limits: Least correlation of two prints, largest distance of two hashes.
     """
-    pairs: list[Pair] = []
-    if len(prints) < 2:
+
+    prints: NDArray[np.uint8]
+    aspects: NDArray[np.float32]
+    limits: DuplicatesConfig
+
+    def join(self, groups: Groups) -> list[Pair]:
+        """Join images that are alike, as far as the sorting brings them together.
+
+        Args:
+            groups: Where they are joined; indices are those of `prints`.
+
+        Returns:
+            The pairs that joined two groups, at most one less than there are images.
+        """
+        pairs: list[Pair] = []
+        if len(self.prints) < 2:
+            return pairs
+        packed = hashes(self.prints)
+        # The orders are fixed, so that the same images always give the same pairs.
+        generator = np.random.default_rng(16)
+        for _ in range(_ORDERS):
+            order = np.argsort(_key(packed, generator), kind="stable")
+            for left, right in _neighbours(order):
+                for pair in self._alike(left, right, packed[left], packed[right]):
+                    if groups.find(pair.first) != groups.find(pair.second):
+                        groups.join(pair.first, pair.second)
+                        pairs.append(pair)
         return pairs
-    packed = hashes(prints)
-    # The orders are fixed, so that the same images always give the same pairs.
-    generator = np.random.default_rng(16)
-    for _ in range(_ORDERS):
-        order = np.argsort(_key(packed, generator), kind="stable")
-        for left, right in _neighbours(order):
-            apart = np.bitwise_count(packed[left] ^ packed[right]).sum(axis=1, dtype=np.int64)
-            near = (apart <= distance) & (np.abs(aspects[left] - aspects[right]) <= _ASPECT)
-            values = _correlations(prints[left[near]], prints[right[near]])
-            alike = np.flatnonzero(near)[values >= correlation]
-            values = values[values >= correlation]
-            for place, value in zip(alike.tolist(), values.tolist(), strict=True):
-                one, other = int(left[place]), int(right[place])
-                if groups.find(one) != groups.find(other):
-                    groups.join(one, other)
-                    first, second = sorted((one, other))
-                    pairs.append(Pair(first, second, value, int(apart[place])))
-    return pairs
+
+    def among(self, indices: Sequence[int]) -> list[Pair]:
+        """Every pair of images that are alike among some; the work grows as their square."""
+        chosen = np.asarray(indices, np.intp)
+        packed = hashes(self.prints[chosen])
+        pairs: list[Pair] = []
+        for place in range(len(chosen) - 1):
+            right = chosen[place + 1 :]
+            left = np.full_like(right, chosen[place])
+            here = np.broadcast_to(packed[place], packed[place + 1 :].shape)
+            pairs += self._alike(left, right, here, packed[place + 1 :])
+        return pairs
+
+    def _alike(
+        self,
+        left: NDArray[np.intp],
+        right: NDArray[np.intp],
+        left_hashes: NDArray[np.uint8],
+        right_hashes: NDArray[np.uint8],
+    ) -> list[Pair]:
+        """Those of the pairs (left, right) that are alike, in their order."""
+        apart = np.bitwise_count(left_hashes ^ right_hashes).sum(axis=1, dtype=np.int64)
+        near = apart <= self.limits.distance
+        near &= np.abs(self.aspects[left] - self.aspects[right]) <= _ASPECT
+        places = np.flatnonzero(near)
+        values = _correlations(self.prints[left[places]], self.prints[right[places]])
+        pairs = []
+        for place, value in zip(places.tolist(), values.tolist(), strict=True):
+            if value >= self.limits.correlation:
+                first, second = sorted((int(left[place]), int(right[place])))
+                pairs.append(Pair(first, second, value, int(apart[place])))
+        return pairs
 
 
 def _neighbours(

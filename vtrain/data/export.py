@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vtrain.data.catalog import Catalog, Entry, read_details
+from vtrain.data.catalog import Catalog, read_details
 from vtrain.data.metadata import Metadata
+from vtrain.data.records import Entry
 from vtrain.errors import UsageError
 from vtrain.files import make_folder, storage_error
 

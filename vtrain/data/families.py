@@ -7,12 +7,13 @@ move, so the new one is left out, with a reason.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vtrain.config.schema import CATEGORIES, Category, SplitConfig
-from vtrain.data.catalog import Split
+from vtrain.config.data import SplitConfig
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.data.duplicates import Groups, Pair
+from vtrain.data.records import Split
 from vtrain.data.splits import Family, assign, position
 
 
@@ -64,38 +65,49 @@ class Memory:
         return {split for split in found if split is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Which images look alike.
+
+    Attributes:
+        pairs: Enough of them, by index, to join each group.
+        among: Every pair among some images, for where it matters which ones exactly.
+    """
+
+    pairs: Sequence[Pair]
+    among: Callable[[Sequence[int]], Sequence[Pair]]
+
+
 def place(
-    images: Sequence[Image],
-    pairs: Sequence[Pair],
-    memory: Memory,
-    config: SplitConfig,
-    seed: int,
-) -> list[Place]:
+    images: Sequence[Image], looks: Looks, memory: Memory, config: SplitConfig, seed: int
+) -> tuple[list[Place], list[Pair]]:
     """Find the families and give each a split.
 
     Args:
         images: In a stable order.
-        pairs: Which of them look alike, by index.
+        looks: Which of them look alike.
         memory: Where they were before.
         config: The shares of the splits.
         seed: Of the splits.
 
     Returns:
-        A place for each image, in order.
+        A place for each image, in order, and the pairs that were looked at.
 
     Raises:
         DataError: There are fewer families than splits.
     """
-    members = _components(images, pairs)
-    links = _links(pairs)
+    pairs = list(looks.pairs)
     homes: list[tuple[list[int], Split | None]] = []
     left_out: dict[int, str] = {}
-    for group in members:
+    for group in _components(images, pairs):
         before = {split for index in group for split in memory.of(images[index])}
         if len(before) <= 1:
             homes.append((group, before.pop() if before else None))
         else:
-            parts, removed = _part(group, images, links, memory)
+            # A family's pairs only hold it together; to part it, each must be known.
+            every = looks.among(group)
+            pairs += every
+            parts, removed = _part(group, images, every, memory)
             homes += parts
             left_out |= removed
     families = []
@@ -109,12 +121,13 @@ def place(
         families.append(Family(name, category, len(group), split))
         names |= dict.fromkeys(group, name)
     splits = assign(families, config, seed)
-    return [
+    places = [
         Place("", None, left_out[index])
         if index in left_out
         else Place(names[index], splits[names[index]])
         for index in range(len(images))
     ]
+    return places, pairs
 
 
 def _components(images: Sequence[Image], pairs: Sequence[Pair]) -> list[list[int]]:
@@ -141,10 +154,11 @@ def _links(pairs: Sequence[Pair]) -> Mapping[int, list[int]]:
 def _part(
     group: Sequence[int],
     images: Sequence[Image],
-    links: Mapping[int, list[int]],
+    pairs: Sequence[Pair],
     memory: Memory,
 ) -> tuple[list[tuple[list[int], Split | None]], dict[int, str]]:
     """Part a family that joins old images of several splits; the parts, and what is left out."""
+    links = _links(pairs)
     side: dict[int, Split] = {}
     brands: dict[str, Split] = {}
     removed: dict[int, str] = {}
@@ -178,12 +192,14 @@ def _part(
         (sorted(index for index, one in side.items() if one == split), split)
         for split in sorted(set(side.values()))
     ]
-    if rest:
-        alone = _components(
-            [images[index] for index in rest],
-            [],
-        )
-        parts += [([rest[index] for index in component], None) for component in alone]
+    place_of = {index: place for place, index in enumerate(rest)}
+    inside = [
+        Pair(place_of[pair.first], place_of[pair.second], pair.correlation, pair.distance)
+        for pair in pairs
+        if pair.first in place_of and pair.second in place_of
+    ]
+    alone = _components([images[index] for index in rest], inside)
+    parts += [([rest[place] for place in component], None) for component in alone]
     return parts, removed
 
 

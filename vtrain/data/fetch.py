@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vtrain.config.schema import CATEGORIES, Category
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.errors import DataError
 from vtrain.rundir import write_bytes
 

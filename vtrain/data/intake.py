@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vtrain.config.schema import Category, DataConfig
+from vtrain.config.data import DataConfig
+from vtrain.config.section import Category
 from vtrain.data.archives import Member, is_archive, list_members, read_members
 from vtrain.data.cache import DataCache, Made, Outcome, recipe
-from vtrain.data.catalog import Rejected
 from vtrain.data.categories import category_of
 from vtrain.data.pool import Job, Run
+from vtrain.data.records import Rejected
 from vtrain.data.scan import Found, Stamp, scan
 from vtrain.data.store import ImageStore
 from vtrain.errors import ImageRefused
@@ -251,7 +252,7 @@ class Intake:
         """Whether the outcome is known and the pixels it speaks of are there."""
         outcome = self._cache.outcome(sha, self._recipe)
         if isinstance(outcome, Made):
-            return self._store.holds(outcome.id, outcome.input_bytes, outcome.reference_bytes)
+            return self._store.holds(outcome.stored)
         return outcome is not None
 
     def _read(self, position: int, path: bytes, settled: Settled) -> Iterator[tuple[Key, Job]]:

@@ -7,7 +7,6 @@ shared. Lengths are px of that raster, lightness and colour differences are CIE 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -48,16 +47,18 @@ class View:
         lab: CIE Lab of the image over a grey page.
         foreground: What is drawn; see `foreground_of`.
         flat: Opaque pixels in neighbourhoods of one colour.
-        slope: Magnitude of the grey gradient (levels per px).
-        angle: Its direction (radians).
+        across: Grey gradient along the rows (levels per px).
+        down: Along the columns.
+        slope: Its magnitude.
     """
 
     rgba: Rgba
     lab: Plane
     foreground: Mask
     flat: Mask
+    across: Plane
+    down: Plane
     slope: Plane
-    angle: Plane
 
 
 def view_of(rgba: Rgba, *, page: int = 128) -> View:
@@ -71,16 +72,16 @@ def view_of(rgba: Rgba, *, page: int = 128) -> View:
     unit = over_grey(rgba, page)
     lab = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2Lab), np.float32)
     grey = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2GRAY), np.float32) * np.float32(255)
-    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125)
-    slope, angle = cv2.cartToPolar(across, down)
+    across = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.125), np.float32)
+    down = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125), np.float32)
     return View(
         rgba=rgba,
         lab=lab,
         foreground=foreground_of(rgba),
         flat=flat_pixels(rgba),
-        slope=np.asarray(slope, np.float32),
-        angle=np.asarray(angle, np.float32),
+        across=across,
+        down=down,
+        slope=np.hypot(across, down),
     )
 
 
@@ -118,14 +119,19 @@ def foreground_of(rgba: Rgba) -> Mask:
     return differs if differs.any() else opaque
 
 
-def away(rgba: Rgba, colour: NDArray[np.floating]) -> NDArray[np.uint8]:
+def away(rgba: Rgba, colour: NDArray[np.floating]) -> Plane:
     """Largest difference of a channel from one RGB colour (levels); shape (h, w)."""
-    level = [float(value) for value in np.rint(colour)]
-    red, green, blue, _ = cv2.split(cv2.absdiff(rgba, cast("Any", (*level, 0.0))))
-    return np.asarray(cv2.max(cv2.max(red, green), blue))
+    # Plane by plane: numpy reduces a short last axis many times slower than OpenCV compares planes.
+    red, green, blue = (
+        cv2.absdiff(plane.astype(np.float32), np.full_like(plane, level, np.float32))
+        for plane, level in zip(cv2.split(rgba)[:3], colour.tolist(), strict=True)
+    )
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
 
 
-def stroke_widths(mask: Mask, quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)) -> Plane:
+def stroke_widths(
+    mask: Mask, quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+) -> NDArray[np.float64]:
     """Quantiles of the widths of a mask's parts (px): twice the distance to the outside, on ridges.
 
     The ridges of the distance transform stand for the medial axis (Blum 1967).
@@ -137,8 +143,8 @@ def stroke_widths(mask: Mask, quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)) ->
     distance = np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 3), np.float32)
     ridge = (distance > 0) & (distance >= np.asarray(cv2.dilate(distance, _KERNEL)) - 1e-3)
     if not ridge.any():
-        return np.zeros(len(quantiles), np.float32)
-    return np.quantile(2 * distance[ridge], quantiles).astype(np.float32)
+        return np.zeros(len(quantiles))
+    return np.asarray(np.quantile(2 * distance[ridge], quantiles), np.float64)
 
 
 def noise(view: View) -> float:

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.config.schema import CATEGORIES, Category
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.errors import DataError, UsageError
 
 Order = Literal["round-robin", "random", "balanced", "weighted", "least-evaluated", "hardest"]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from PIL import Image
 
-from vtrain.config.schema import CATEGORIES
-from vtrain.data.catalog import SPLITS, Alike, Detail, Rejected
+from vtrain.config.section import CATEGORIES
+from vtrain.data.records import SPLITS, Alike, Detail, Rejected
 from vtrain.data.store import ImageStore
 from vtrain.html import Markup, element, image, page, table
 from vtrain.images import reduce

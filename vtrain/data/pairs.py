@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.errors import ImageRefused
 from vtrain.images import Limits, read, reduce, resize
 
@@ -30,20 +29,6 @@ class Prepared:
     input: NDArray[np.uint8]
     reference: NDArray[np.uint8]
     scale: float
-
-    @property
-    def id(self) -> str:
-        """16 hexadecimal digits; see `pair_id`."""
-        return pair_id(self.input, self.reference)
-
-
-def pair_id(input_rgba: NDArray[np.uint8], reference_rgba: NDArray[np.uint8]) -> str:
-    """16 hexadecimal digits of a SHA-256 over both rasters' shapes and pixels."""
-    digest = hashlib.sha256()
-    for rgba in (input_rgba, reference_rgba):
-        digest.update(repr(rgba.shape).encode())
-        digest.update(np.ascontiguousarray(rgba).data)
-    return digest.hexdigest()[:16]
 
 
 def prepare_image(path: Path, config: DataConfig, *, isolated: bool = True) -> Prepared:

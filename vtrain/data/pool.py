@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 import cv2
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from vtrain.config.schema import DataConfig
+from vtrain.config.data import DataConfig
 from vtrain.data.cache import Made
 from vtrain.data.metadata import describe
 from vtrain.data.pairs import prepare_pair
 from vtrain.data.store import ImageStore
 from vtrain.errors import ImageRefused
-from vtrain.images import Limits, decode, has_transparency
+from vtrain.images import Limits, decode
 from vtrain.resources import usable_cores
 from vtrain.tracing.workers import start_quietly
 
@@ -51,18 +51,8 @@ def make(job: Job, *, config: DataConfig, folder: Path, isolated: bool) -> Made:
     side = config.input_size * max(config.reference_scale, 2)
     picture = decode(data, name=name, limits=limits, svg_side=side, isolated=isolated)
     pair = prepare_pair(picture.rgba, config, name=name)
-    id_ = pair.id
-    sizes = ImageStore(folder).write(id_, pair.input, pair.reference)
-    height, width = pair.input.shape[:2]
-    return Made(
-        id_,
-        width,
-        height,
-        has_transparency(pair.input),
-        pair.scale,
-        *sizes,
-        describe(picture, len(data)),
-    )
+    stored = ImageStore(folder).write(pair.input, pair.reference)
+    return Made(stored, pair.scale, describe(picture, len(data)))
 
 
 @contextmanager

@@ -11,37 +11,34 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from vtrain.config.schema import CATEGORIES, Category, DataConfig
-from vtrain.data.cache import DataCache, Made, set_aside
-from vtrain.data.catalog import Alike, Catalog, CatalogWriter, Entry, Rejected, Split, read_splits
-from vtrain.data.categories import brand_of
-from vtrain.data.classify import classifier
+from vtrain.config.data import DataConfig
+from vtrain.data.cache import DataCache, set_aside
+from vtrain.data.catalog import Catalog, CatalogWriter, read_splits
 from vtrain.data.copies import copies
 from vtrain.data.describe import dataset_info
-from vtrain.data.duplicates import Groups, Pair, join_alike
-from vtrain.data.families import Image, Memory, Place, place
-from vtrain.data.intake import Counts, Intake, Key
-from vtrain.data.metadata import Metadata
-from vtrain.data.pool import Job, Run, make, runner
-from vtrain.data.quality import judge
+from vtrain.data.duplicates import Groups, Pair, Resemblance
+from vtrain.data.families import Image, Looks, Memory, Place, place
+from vtrain.data.intake import Counts, Intake
+from vtrain.data.pool import make, runner
+from vtrain.data.records import Alike, Entry, Rejected, Split
 from vtrain.data.samples import write_samples
 from vtrain.data.splits import check_no_leak, settings_of
 from vtrain.data.store import ImageStore
+from vtrain.data.taking import Progress, Taken, Taking
 from vtrain.errors import DataError, ImageRefused, StorageError
 from vtrain.rundir import RunDirectory, write_json
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +48,12 @@ class Preparation:
     Attributes:
         catalog: As written.
         counts: Files that were new, changed, unchanged or gone.
+        info: What `dataset_info.json` holds.
     """
 
     catalog: Catalog
     counts: Counts
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """An image that is used: what is needed of it until the catalog is written."""
-
-    position: int
-    id: str
-    name: str
-    brand: str
-    category: Category
-    category_from: str
-    quality: str
-    reasons: str
-    print: bytes
-    aspect: float
+    info: dict[str, Any]
 
 
 def prepare(
@@ -148,14 +131,15 @@ def _pass(
         # A worker may be ended by a picture; this process may not.
         job = partial(make, config=config, folder=run.images, isolated=workers == 0)
         with runner(job, workers=workers) as decode:
-            taking = _Taking(intake, config, decode, on_progress)
+            taking = Taking(intake, config, decode, on_progress)
             taken = sorted(taking.all(), key=lambda one: (one.name, one.id))
         if not taken:
             raise _nothing(sources, len(intake), taking.rejected)
-        pairs = _alike(taken, config)
+        resemblance = _resemblance(taken, config)
+        looks = Looks(resemblance.join(Groups(len(taken))), resemblance.among)
         memory = _memory(run, config)
         images = [Image(one.id, one.brand, one.category) for one in taken]
-        places = place(images, pairs, memory, config.split, config.split_seed)
+        places, pairs = place(images, looks, memory, config.split, config.split_seed)
         with closing(CatalogWriter(run.catalog)) as writer:
             entries = []
             for entry in _write_images(writer, intake, taken, places):
@@ -179,118 +163,18 @@ def _pass(
             writer.finish(settings_of(config))
         counts = intake.counts()
     catalog = Catalog.load(run.catalog)
-    write_json(run.dataset_info, dataset_info(run.catalog))
+    info = dataset_info(run.catalog)
+    write_json(run.dataset_info, info)
     ids = {entry.id for entry in catalog.entries}
     ImageStore(run.images).keep(ids.__contains__)
     logger.info("prepared %d images, %d left out", len(catalog.entries), len(catalog.rejected))
-    return Preparation(catalog, counts)
+    return Preparation(catalog, counts, info)
 
 
-class _Taking:
-    """Decides which files are used, in rounds when only some are wanted."""
-
-    def __init__(
-        self,
-        intake: Intake,
-        config: DataConfig,
-        decode: Run[Key, Job, Made],
-        on_progress: Progress | None,
-    ) -> None:
-        self._intake = intake
-        self._config = config
-        self._decode = decode
-        self._on_progress = on_progress
-        self._first: dict[str, str] = {}
-        self._done = 0
-        self.rejected = list(intake.rejected)
-
-    def all(self) -> Iterator[_Taken]:
-        """The images that are used; what is not goes to `rejected`."""
-        if not self._config.max_images:
-            yield from self._round(self._intake.positions(), len(self._intake))
-            return
-        queues: dict[Category | None, deque[int]] = {name: deque() for name in (*CATEGORIES, None)}
-        for position, category in self._intake.drawn():
-            queues[category].append(position)
-        counts: Counter[Category | None] = Counter()
-        wanted = self._config.max_images
-        while batch := _batch(queues, counts, wanted - len(self._first)):
-            names = dict(batch)
-            for one in self._round([position for position, _ in batch], wanted):
-                counts[names[one.position]] += 1
-                yield one
-
-    def _round(self, positions: Sequence[int], wanted: int) -> Iterator[_Taken]:
-        self._intake.examine(positions, self._decode, lambda count: self._tick(count, wanted))
-        for position in positions:
-            item = self._intake.item(position)
-            made = item.outcome
-            if isinstance(made, ImageRefused):
-                self.rejected.append(Rejected(item.name, made.reason, made.detail))
-                continue
-            verdict = judge(made.metadata, item.name, self._config.quality)
-            if verdict.level == "reject":
-                self.rejected.append(Rejected(item.name, verdict.reasons[0], verdict.detail))
-            elif made.id in self._first:
-                detail = f"the same pixels as {self._first[made.id]}"
-                self.rejected.append(Rejected(item.name, "duplicate", detail))
-            else:
-                self._first[made.id] = item.name
-                category, origin = self._category(item.folder_category, made.metadata)
-                yield _Taken(
-                    position=position,
-                    id=made.id,
-                    name=item.name,
-                    brand=brand_of(item.stem),
-                    category=category,
-                    category_from=origin,
-                    quality=verdict.level,
-                    reasons=",".join(verdict.reasons),
-                    print=bytes.fromhex(made.metadata.likeness),
-                    aspect=made.metadata.aspect,
-                )
-
-    def _category(self, folder: Category | None, metadata: Metadata) -> tuple[Category, str]:
-        if folder is not None:
-            return folder, "folder"
-        if self._config.infer_category:
-            return classifier().category(metadata), "image"
-        return self._config.default_category, "default"
-
-    def _tick(self, count: int, wanted: int) -> None:
-        self._done += count
-        if self._on_progress is not None:
-            # Those that are refused are replaced by others while there are any.
-            total = min(len(self._intake), max(wanted, self._done))
-            self._on_progress(self._done, total)
-
-
-def _batch(
-    queues: Mapping[Category | None, deque[int]],
-    taken: Mapping[Category | None, int],
-    missing: int,
-) -> list[tuple[int, Category | None]]:
-    """The next `missing` files, always of the category that would have fewest."""
-    counts = Counter(taken)
-    batch: list[tuple[int, Category | None]] = []
-    while len(batch) < missing and any(queues.values()):
-        category = min((name for name in queues if queues[name]), key=lambda name: counts[name])
-        counts[category] += 1
-        batch.append((queues[category].popleft(), category))
-    return batch
-
-
-def _alike(taken: Sequence[_Taken], config: DataConfig) -> list[Pair]:
+def _resemblance(taken: Sequence[Taken], config: DataConfig) -> Resemblance:
     prints = np.frombuffer(b"".join(one.print for one in taken), np.uint8).reshape(len(taken), -1)
     aspects = np.array([one.aspect for one in taken], np.float32)
-    limits = config.duplicates
-    return join_alike(
-        Groups(len(taken)),
-        prints,
-        aspects,
-        correlation=limits.correlation,
-        distance=limits.distance,
-    )
+    return Resemblance(prints, aspects, config.duplicates)
 
 
 def _memory(run: RunDirectory, config: DataConfig) -> Memory:
@@ -311,7 +195,7 @@ def _memory(run: RunDirectory, config: DataConfig) -> Memory:
 
 
 def _write_images(
-    writer: CatalogWriter, intake: Intake, taken: Sequence[_Taken], places: Sequence[Place]
+    writer: CatalogWriter, intake: Intake, taken: Sequence[Taken], places: Sequence[Place]
 ) -> Iterator[Entry]:
     for one, where in zip(taken, places, strict=True):
         if where.split is None:
@@ -325,9 +209,9 @@ def _write_images(
             category=one.category,
             brand=one.brand,
             split=where.split,
-            width=made.width,
-            height=made.height,
-            transparent=made.transparent,
+            width=made.stored.width,
+            height=made.stored.height,
+            transparent=made.stored.transparent,
             reference_scale=made.reference_scale,
             category_from=one.category_from,
             family=where.family,
@@ -340,12 +224,12 @@ def _write_images(
 
 def _write_links(
     writer: CatalogWriter,
-    taken: Sequence[_Taken],
+    taken: Sequence[Taken],
     pairs: Sequence[Pair],
     places: Sequence[Place],
 ) -> list[tuple[str, str]]:
     links = []
-    for pair in pairs:
+    for pair in sorted(set(pairs), key=lambda one: (one.first, one.second)):
         if places[pair.first].split is None or places[pair.second].split is None:
             continue
         first, second = taken[pair.first].id, taken[pair.second].id
@@ -354,14 +238,14 @@ def _write_links(
     return links
 
 
-def _joining(taken: Sequence[_Taken], places: Sequence[Place]) -> Iterator[Rejected]:
+def _joining(taken: Sequence[Taken], places: Sequence[Place]) -> Iterator[Rejected]:
     for one, where in zip(taken, places, strict=True):
         if where.split is None:
             yield Rejected(one.name, "joins-splits", where.detail)
 
 
 def _write_memory(
-    writer: CatalogWriter, taken: Sequence[_Taken], places: Sequence[Place], memory: Memory
+    writer: CatalogWriter, taken: Sequence[Taken], places: Sequence[Place], memory: Memory
 ) -> None:
     images: dict[str, Split] = dict(memory.images)
     brands: dict[str, Split] = dict(memory.brands)

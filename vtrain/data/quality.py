@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from vtrain.config.schema import QualityConfig
+from vtrain.config.data import QualityConfig
 from vtrain.data.metadata import Metadata
 
 Level = Literal["ok", "warn", "reject"]

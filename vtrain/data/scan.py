@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vtrain.data.catalog import Rejected
+from vtrain.data.records import Rejected
 from vtrain.errors import DataError
 
 _WILD = frozenset("*?[")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vtrain.config.schema import CATEGORIES
-from vtrain.data.catalog import Entry
+from vtrain.config.section import CATEGORIES
+from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 from vtrain.images import reduce
 

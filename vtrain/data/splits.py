@@ -12,9 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from vtrain.config.schema import CATEGORIES, Category, DataConfig, SplitConfig
+from vtrain.config.data import DataConfig, SplitConfig
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.data import metadata
-from vtrain.data.catalog import SPLITS, Entry, Split
+from vtrain.data.records import SPLITS, Entry, Split
 from vtrain.errors import DataError
 
 TOLERANCE = 0.02

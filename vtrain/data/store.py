@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.errors import DataError, ImageRefused
-from vtrain.images import encode_png, read
+from vtrain.images import encode_png, has_transparency, read
 from vtrain.rundir import write_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A pair of images that was written.
+
+    Attributes:
+        id: As of `Entry`.
+        width: Of the input (px).
+        height: Of the input (px).
+        transparent: Whether any pixel of the input is less than opaque.
+        input_bytes: Size of the input's file (bytes).
+        reference_bytes: Size of the reference's file (bytes).
+    """
+
+    id: str
+    width: int
+    height: int
+    transparent: bool
+    input_bytes: int
+    reference_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,35 +48,30 @@ class ImageStore:
 
     folder: Path
 
-    def write(
-        self,
-        id: str,  # noqa: A002 - the catalog's word
-        input_rgba: NDArray[np.uint8],
-        reference_rgba: NDArray[np.uint8],
-    ) -> tuple[int, int]:
-        """Write both images of `id`, each atomically; gives the sizes of the files (bytes).
+    def write(self, input_rgba: NDArray[np.uint8], reference_rgba: NDArray[np.uint8]) -> Stored:
+        """Write a pair of images under the id that their pixels give, each file atomically.
 
         They are not flushed to the disk: they can be made again, and `holds` tells when they must.
 
         Raises:
             StorageError: A file cannot be written.
         """
+        id_ = pair_id(input_rgba, reference_rgba)
         first = encode_png(input_rgba)
         # Without a larger original the reference is the input.
         second = first if reference_rgba is input_rgba else encode_png(reference_rgba)
-        for path, data in ((self._input(id), first), (self._reference(id), second)):
+        for path, data in ((self._input(id_), first), (self._reference(id_), second)):
             if not _has(path, len(data)):
                 write_bytes(path, data, flush=False)
-        return len(first), len(second)
+        height, width = input_rgba.shape[:2]
+        transparent = has_transparency(input_rgba)
+        return Stored(id_, width, height, transparent, len(first), len(second))
 
-    def holds(
-        self,
-        id: str,  # noqa: A002 - the catalog's word
-        input_bytes: int,
-        reference_bytes: int,
-    ) -> bool:
+    def holds(self, stored: Stored) -> bool:
         """Whether both files are there and whole, judged by their sizes alone."""
-        return _has(self._input(id), input_bytes) and _has(self._reference(id), reference_bytes)
+        return _has(self._input(stored.id), stored.input_bytes) and _has(
+            self._reference(stored.id), stored.reference_bytes
+        )
 
     def input(self, id: str) -> NDArray[np.uint8]:  # noqa: A002 - the catalog's word
         """The raster that is traced, shape (h, w, 4).
@@ -112,6 +129,15 @@ class ImageStore:
                 f"The prepared image {path} cannot be used: {error.detail}.",
                 hint="Make it again with 'vtrain data prepare SOURCE... --run DIR'.",
             ) from error
+
+
+def pair_id(input_rgba: NDArray[np.uint8], reference_rgba: NDArray[np.uint8]) -> str:
+    """16 hexadecimal digits of a SHA-256 over both rasters' shapes and pixels."""
+    digest = hashlib.sha256()
+    for rgba in (input_rgba, reference_rgba):
+        digest.update(repr(rgba.shape).encode())
+        digest.update(np.ascontiguousarray(rgba).data)
+    return digest.hexdigest()[:16]
 
 
 def _has(path: Path, size: int) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vtrain.data.batches import BatchLoader
-from vtrain.data.catalog import Entry
+from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 
 Batch = dict[str, Any]

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.config.schema import CATEGORIES, Category
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.environment.engine import Engine
 from vtrain.environment.episode import Episode, Rules
 from vtrain.environment.observation import LIMIT, OBSERVATION_SIZE

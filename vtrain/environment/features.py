@@ -6,34 +6,16 @@ Everything is measured at the size the image is traced at and on a scale of abou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.tracing.palette import flat_pixels
-
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from vtrain.data.measures import Mask, Plane, View, blockiness, noise, stroke_widths, view_of
 
 _SLOPES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Edges of the gradient-slope histogram (levels per px)."""
 _THUMBNAIL = 4
 """Side of the thumbnail (px)."""
-_KERNEL = np.ones((3, 3), np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """Planes that several features share; all of shape (h, w) but `rgba` and `lab`."""
-
-    rgba: NDArray[np.uint8]
-    lab: Plane
-    foreground: Mask
-    flat: Mask
-    slope: Plane
-    angle: Plane
 
 
 def _names() -> tuple[str, ...]:
@@ -83,7 +65,7 @@ def features(rgba: NDArray[np.uint8]) -> Plane:
     Args:
         rgba: Straight alpha, shape (h, w, 4).
     """
-    view = _view(rgba)
+    view = view_of(rgba)
     values = np.concatenate(
         [
             _shape(rgba),
@@ -102,46 +84,12 @@ def features(rgba: NDArray[np.uint8]) -> Plane:
     return np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=10.0, neginf=-10.0)
 
 
-def _view(rgba: NDArray[np.uint8]) -> _View:
-    alpha = rgba[..., 3].astype(np.float32) / 255
-    # Clear pixels take a mid grey, so that a shape on a clear page has an edge.
-    rgb = rgba[..., :3].astype(np.float32) * alpha[..., None] + 128 * (1 - alpha[..., None])
-    unit = (rgb / np.float32(255)).astype(np.float32)
-    lab = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2Lab), np.float32)
-    grey = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2GRAY), np.float32) * 255
-    across = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.125), np.float32)
-    down = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125), np.float32)
-    return _View(
-        rgba=rgba,
-        lab=lab,
-        foreground=foreground_of(rgba),
-        flat=flat_pixels(rgba),
-        slope=np.hypot(across, down),
-        angle=np.arctan2(down, across),
-    )
-
-
-def foreground_of(rgba: NDArray[np.uint8]) -> Mask:
-    """What is drawn: pixels at least half opaque or, without transparency, unlike the border.
-
-    Args:
-        rgba: Straight alpha, shape (h, w, 4).
-    """
-    opaque: Mask = rgba[..., 3] >= 128
-    if not opaque.all():
-        return opaque
-    border = np.concatenate([rgba[0], rgba[-1], rgba[:, 0], rgba[:, -1]])[:, :3]
-    ground = np.median(border, axis=0)
-    differs: Mask = np.abs(rgba[..., :3].astype(np.float32) - ground).max(axis=-1) > 24
-    return differs if differs.any() else opaque
-
-
 def _shape(rgba: NDArray[np.uint8]) -> Plane:
     height, width = rgba.shape[:2]
     return np.array([np.log2(max(height, width) / 256), np.log2(width / height)], np.float32)
 
 
-def _alpha(view: _View) -> Plane:
+def _alpha(view: View) -> Plane:
     alpha = view.rgba[..., 3]
     clear, full = (alpha == 0).mean(), (alpha == 255).mean()
     return np.array(
@@ -149,7 +97,7 @@ def _alpha(view: _View) -> Plane:
     )
 
 
-def _colours(view: _View) -> Plane:
+def _colours(view: View) -> Plane:
     """Shares of flat pixels, counts of distinct colours, and entropies (bits) on a 4-bit grid."""
     drawn = view.rgba[view.foreground][:, :3].astype(np.int64)
     flat = view.rgba[view.flat & view.foreground][:, :3].astype(np.int64)
@@ -183,7 +131,7 @@ def _entropy(counts: NDArray[np.int64]) -> float:
     return float(-(share * np.log2(share)).sum())
 
 
-def _regions(view: _View) -> Plane:
+def _regions(view: View) -> Plane:
     """Connected flat regions, all and those under 64 px, as logarithms of their counts."""
     flat = (view.flat & view.foreground).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
@@ -192,10 +140,10 @@ def _regions(view: _View) -> Plane:
     return np.asarray(np.log2(1 + counts) / 4, np.float32)
 
 
-def _edges(view: _View) -> Plane:
+def _edges(view: View) -> Plane:
     edge = view.slope > 8
     count = max(1, int(edge.sum()))
-    angle = np.abs(view.angle[edge]) % (np.pi / 2)
+    angle = np.abs(np.arctan2(view.down[edge], view.across[edge])) % (np.pi / 2)
     off_axis = np.minimum(angle, np.pi / 2 - angle)
     grey = np.asarray(view.lab[..., 0], np.float32)
     corners = np.asarray(cv2.cornerHarris(grey, 3, 3, 0.06), np.float32)
@@ -211,22 +159,12 @@ def _edges(view: _View) -> Plane:
     )
 
 
-def _damage(view: _View) -> Plane:
-    """Noise by Immerkaer (1996) over flat-looking pixels, and 8-pixel blockiness as in JPEG."""
-    lightness = np.ascontiguousarray(view.lab[..., 0])
-    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    response = np.abs(np.asarray(cv2.filter2D(lightness, cv2.CV_32F, mask), np.float32))
-    calm = view.slope < 8
-    noise = float(response[calm].mean()) * np.sqrt(np.pi / 2) / 6 if calm.any() else 0.0
-    step = np.abs(np.diff(lightness, axis=1))
-    usual = float(np.median(step[step > 0])) if (step > 0).any() else 1.0
-    on_grid = step[:, 7::8]
-    off_grid = step[:, 3::8]
-    block = float(on_grid.mean() - off_grid.mean()) / usual if on_grid.size else 0.0
-    return np.array([min(noise, 10.0), np.clip(block, -3, 3)], np.float32)
+def _damage(view: View) -> Plane:
+    """Noise off the contours, and 8-pixel blockiness as in JPEG."""
+    return np.array([min(noise(view), 10.0), np.clip(blockiness(view), -3, 3)], np.float32)
 
 
-def _tone(view: _View) -> Plane:
+def _tone(view: View) -> Plane:
     lab = view.lab[view.foreground]
     if not len(lab):
         return np.zeros(4, np.float32)
@@ -235,7 +173,7 @@ def _tone(view: _View) -> Plane:
     return (tone / 50).astype(np.float32)
 
 
-def _slopes(view: _View) -> Plane:
+def _slopes(view: View) -> Plane:
     """Shares of the foreground steeper than each edge: ramps show below 8, contours above."""
     slope = view.slope[view.foreground]
     if not slope.size:
@@ -244,17 +182,14 @@ def _slopes(view: _View) -> Plane:
 
 
 def _widths(mask: Mask) -> Plane:
-    """Widths of a mask's parts: twice the distance to the outside, on the ridges (log2 px)."""
-    padded = np.pad(mask.astype(np.uint8), 1)
-    distance = np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 3), np.float32)
-    ridge = (distance > 0) & (distance >= np.asarray(cv2.dilate(distance, _KERNEL)) - 1e-3)
-    if not ridge.any():
+    """Widths of a mask's parts (log2 px)."""
+    width = stroke_widths(mask)
+    if not width.any():
         return np.zeros(3, np.float32)
-    width = np.quantile(2 * distance[ridge], (0.1, 0.5, 0.9))
     return (np.log2(np.maximum(width, 0.5)) / 3).astype(np.float32)
 
 
-def _thumbnail(view: _View) -> Plane:
+def _thumbnail(view: View) -> Plane:
     size = (_THUMBNAIL, _THUMBNAIL)
     lab = np.asarray(cv2.resize(view.lab, size, interpolation=cv2.INTER_AREA), np.float32)
     alpha = view.rgba[..., 3].astype(np.float32) / 255

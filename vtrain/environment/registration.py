@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.config.load import read_config
-from vtrain.config.schema import CATEGORIES, Category, Config
+from vtrain.config.schema import Config
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.data.catalog import Catalog
 from vtrain.data.samples import sample_svg
 from vtrain.data.store import ImageStore

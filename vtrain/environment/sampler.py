@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vtrain.config.schema import Category
+from vtrain.config.section import Category
 from vtrain.data.order import Shuffle
 from vtrain.errors import DataError
 

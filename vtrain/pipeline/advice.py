@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vtrain.config.schema import CATEGORIES, Config
+from vtrain.config.schema import Config
+from vtrain.config.section import CATEGORIES
 from vtrain.data.catalog import Catalog
 from vtrain.validation.baselines import BEST_FIXED, POLICY
 from vtrain.validation.report import interval

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.config.schema import Config
-from vtrain.data.catalog import SPLITS, Catalog
+from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
+from vtrain.data.records import SPLITS
 from vtrain.errors import CheckpointError, DataError
 from vtrain.monitoring.sampler import start_sampler
 from vtrain.pipeline.fingerprints import (

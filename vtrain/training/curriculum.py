@@ -6,7 +6,8 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vtrain.config.schema import CATEGORIES, Category, CurriculumConfig, StageConfig
+from vtrain.config.schema import CurriculumConfig, StageConfig
+from vtrain.config.section import CATEGORIES, Category
 
 
 @dataclass(frozen=True, slots=True)

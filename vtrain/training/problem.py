@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vtrain.config.schema import CATEGORIES, Category, Config
-from vtrain.data.catalog import Catalog, Entry
+from vtrain.config.schema import Config
+from vtrain.config.section import CATEGORIES, Category
+from vtrain.data.catalog import Catalog
+from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 from vtrain.environment.engine import Engine, Progress
 from vtrain.environment.episode import Rules

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from vtrain.config.schema import Category
+from vtrain.config.section import Category
 from vtrain.environment.engine import Engine
 from vtrain.environment.env import action_space, observation_space
 from vtrain.environment.episode import Episode, Rules

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.data.catalog import Entry
+from vtrain.data.records import Entry
 from vtrain.errors import UsageError
 from vtrain.tracing.parameters import (
     ACTION_LEVELS,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vtrain.config.schema import ScoringConfig
-from vtrain.data.catalog import Entry
+from vtrain.data.records import Entry
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
 from vtrain.validation.baselines import DEFAULT, Chooser

@@ -15,7 +15,8 @@ from vtrain.agent import TraceAgent
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
-from vtrain.data.catalog import Catalog, Entry
+from vtrain.data.catalog import Catalog
+from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 from vtrain.environment.engine import open_engine
 from vtrain.environment.features import features

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vtrain.config.schema import CATEGORIES, Category
+from vtrain.config.section import CATEGORIES, Category
 from vtrain.data.samples.canvas import Sketch
 from vtrain.data.samples.complex import draw_complex
 from vtrain.data.samples.gradient import draw_gradient
