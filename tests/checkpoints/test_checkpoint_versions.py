@@ -9,7 +9,7 @@ import pytest
 
 from vtrain.agent.network import PolicyNetwork
 from vtrain.checkpoints.store import CheckpointStore
-from vtrain.training.saving import Best
+from vtrain.training.best import Best
 
 FIXTURES = Path(__file__).with_name("released")
 

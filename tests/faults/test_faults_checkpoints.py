@@ -17,6 +17,7 @@ import pytest
 from tests.faults.fault_save import save
 from tests.faults.power_loss import Disk, logged
 from vtrain.checkpoints.manifest import MANIFEST
+from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.errors import CheckpointError
 
@@ -78,21 +79,45 @@ def restored(store: CheckpointStore, template: Path) -> None:
     shutil.copytree(template, store.folder)
 
 
-def test_every_flipped_bit_is_noticed(store: CheckpointStore, tmp_path: Path) -> None:
+def flip_a_bit(path: Path, chance: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    path.write_bytes(data)
+
+
+def test_every_flipped_bit_is_noticed(
+    store: CheckpointStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In each file of the newest checkpoint, in both pointers and in the list of pins."""
+    store.pin(store.resolve("latest"), "kept")
+    store.mark_best(store.resolve("latest"))
     shutil.copytree(store.folder, tmp_path / "template")
     files = sorted((store.folder / "step-000000002").iterdir())
+    beside = [store.folder / name for name in ("latest.json", "best.json", "pins.json")]
     chance = random.Random(5)  # noqa: S311
-    sizes = [path.stat().st_size for path in files]
-    for _ in range(1000 * TIMES):
-        path = chance.choices(files, sizes)[0]
-        data = bytearray(path.read_bytes())
-        place = chance.randrange(len(data))
-        data[place] ^= 1 << chance.randrange(8)
-        path.write_bytes(data)
+    for number in range(1000 * TIMES):
+        path = [*files, *beside][number % (len(files) + len(beside))]
+        flip_a_bit(path, chance)
+        caplog.clear()
 
-        assert store.resolve("latest").step == 1
-        assert store.resolve("best").step == 1
+        assert noticed(store, path, caplog)
+
         restored(store, tmp_path / "template")
+
+
+def noticed(store: CheckpointStore, path: Path, caplog: pytest.LogCaptureFixture) -> bool:
+    """Whether a damaged file is named, and done without."""
+    if path.parent != store.folder:
+        return store.resolve("latest").step == 1 and store.resolve("best").step == 1
+    if path.stem == "pins":
+        with pytest.raises(CheckpointError, match="pins"):
+            store.prune(Rules(keep_last=1, keep_best=0))
+        return len(store.checkpoints()) == 2
+    return (
+        store.pointer(path.stem) is None
+        and path.name in caplog.text
+        and store.resolve(path.stem).step == 2
+    )
 
 
 def test_every_truncation_is_noticed(store: CheckpointStore, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.training.conftest import tiny
@@ -58,6 +59,7 @@ def child(
 
 
 def finish(process: subprocess.Popen[bytes]) -> int:
+    """Wait for its end; its exit code."""
     _, words = process.communicate(timeout=300)
     assert b"Traceback" not in words, words.decode()
     return process.returncode
@@ -112,21 +114,23 @@ def test_a_kill_at_any_boundary_changes_nothing(  # noqa: PLR0917 - fixtures and
 def test_kills_at_random_moments_change_nothing(
     whole: dict[int, Path], prepared: Path, tmp_path: Path
 ) -> None:
+    """Each run is killed twice, the second time in what goes on from the first."""
     expected = figures(whole[1])
     shutil.copytree(prepared, tmp_path / "timed")
     began = time.monotonic()
     assert finish(child(tmp_path / "timed", settings_of(1, 1))) == 0
     length = time.monotonic() - began
     moments = random.Random(3)  # noqa: S311 - moments, not secrets
-    for number in range(KILLS):
+    for number in range(KILLS // 2):
         run = tmp_path / f"run{number}"
         shutil.copytree(prepared, run)
-        process = child(run, settings_of(1, 1))
-        try:
-            process.wait(moments.uniform(0.3, 1.0) * length)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        for _ in range(2):
+            process = child(run, settings_of(1, 1))
+            try:
+                process.wait(moments.uniform(0.3, 1.0) * length)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
         assert finish(child(run, settings_of(1, 1))) == 0
         assert figures(run) == expected
@@ -146,6 +150,23 @@ def test_a_stop_in_any_phase_saves_and_ends_with_143(
 
         assert stopped == 143
         assert finish(child(run, settings_of(1, 1))) == 0
+        assert figures(run) == figures(whole[1])
+
+
+def test_a_stop_during_a_stuck_trace_does_not_wait_for_it(
+    whole: dict[int, Path], prepared: Path, tmp_path: Path
+) -> None:
+    """The tracing processes stand still, and a trace may take an hour."""
+    for number in range(TIMES):
+        run = tmp_path / f"run{number}"
+        shutil.copytree(prepared, run)
+        settings = [*settings_of(1, 1), "tracing.time_limit=3600"]
+
+        stopped = finish(child(run, settings, "stuck", 3 + number % 5, int(signal.SIGTERM)))
+
+        assert stopped == 143
+        assert CheckpointStore(run / "checkpoints").checkpoints()
+        assert finish(child(run, settings)) == 0
         assert figures(run) == figures(whole[1])
 
 
@@ -225,3 +246,47 @@ def test_a_disk_that_fills_in_training_ends_it_with_6_and_loses_nothing(
         shutil.move(saved, run / "checkpoints" / saved.name)
     assert finish(child(run, settings)) == 0
     assert figures(run) == figures(whole)
+
+
+def test_a_folder_that_turns_read_only_ends_training_with_6_and_loses_nothing(
+    prepared: Path, tmp_path: Path
+) -> None:
+    settings = ["ppo.total_traces=320", "checkpoints.keep_last=2", "validation.every_updates=50"]
+    whole, run, rescue = tmp_path / "whole", tmp_path / "run", tmp_path / "rescue"
+    shutil.copytree(prepared, whole)
+    shutil.copytree(prepared, run)
+    rescue.mkdir()
+    assert finish(child(whole, settings)) == 0
+
+    # The process stops itself in the sixth update, and goes on when the folder is read-only.
+    process = child(run, settings, "rollout", 12, int(signal.SIGSTOP), temporary=rescue)
+    while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+        time.sleep(0.005)
+    with read_only(run / "checkpoints") as allowed:
+        if not allowed:
+            process.kill()
+        process.send_signal(signal.SIGCONT)
+        _, words = process.communicate(timeout=300)
+    if not allowed:
+        pytest.skip("making a folder read-only is not allowed here")
+
+    assert process.returncode == 6, words.decode()
+    assert b"All that was learned" in words, words.decode()
+    (saved,) = rescue.glob("vtrain-rescue-*/checkpoints/step-*")
+    shutil.move(saved, run / "checkpoints" / saved.name)
+    assert finish(child(run, settings)) == 0
+    assert figures(run) == figures(whole)
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[bool]:
+    """Let every write below a folder fail with EROFS; whether that is allowed here."""
+    bind = ["mount", "--bind", str(folder), str(folder)]
+    if sys.platform != "linux" or subprocess.run(bind, check=False).returncode:
+        yield False
+        return
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        yield True
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

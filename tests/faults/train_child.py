@@ -3,7 +3,8 @@
     python -m tests.faults.train_child RUN SETTINGS [PHASE MOMENT SIGNAL]
 
 SETTINGS is a JSON list of overrides. At the MOMENT-th call of PHASE the process sends itself
-SIGNAL. It resumes when the run has checkpoints.
+SIGNAL; in the phase "stuck" a moment later, its tracing processes standing still. It resumes when
+the run has checkpoints.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 import vtrain.checkpoints.store as store_module
@@ -31,6 +34,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "update": (torch.optim.Adam, "step"),
     "validation": (session_module, "check_policy"),
     "save": (store_module, "write_new"),
+    "stuck": (TraceVecEnv, "step_wait"),
 }
 """What is called in each phase of training."""
 
@@ -44,7 +48,12 @@ def strike(phase: str, moment: int, number: int) -> None:
     def call(*arguments: Any, **options: Any) -> Any:
         nonlocal count
         count += 1
-        if count == moment:
+        if count == moment and phase == "stuck":
+            for process in psutil.Process().children(recursive=True):
+                if any("spawn_main" in word for word in process.cmdline()):
+                    process.suspend()
+            threading.Timer(0.5, os.kill, (os.getpid(), number)).start()
+        elif count == moment:
             os.kill(os.getpid(), number)
         return original(*arguments, **options)
 

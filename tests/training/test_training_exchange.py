@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle  # noqa: TID251 - to plant one
+import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,11 @@ from stable_baselines3 import PPO
 
 from tests.training.conftest import tiny
 from vtrain.agent import TraceAgent
-from vtrain.checkpoints.store import CheckpointStore
+from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.errors import CheckpointError
 from vtrain.rundir import RunDirectory
-from vtrain.training.exchange import export_sb3, import_sb3
+from vtrain.training.exchange import export_sb3, read_sb3
 from vtrain.training.train import train
-
-NewRun = Callable[[str], RunDirectory]
 
 
 class Harm:
@@ -34,12 +32,22 @@ class Harm:
         return (Path.touch, (self.mark,))
 
 
-@pytest.fixture
-def exported(new_run: NewRun, tmp_path: Path) -> Path:
-    run = new_run("run")
+@pytest.fixture(scope="module")
+def best(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A trained policy."""
+    root = tmp_path_factory.mktemp("trained") / "run"
+    shutil.copytree(prepared, root)
+    run = RunDirectory.open(root)
     train(tiny("ppo.total_traces=16"), run)
-    export_sb3(CheckpointStore(run.checkpoints).resolve("best"), tmp_path / "policy.zip")
-    return tmp_path / "policy.zip"
+    return CheckpointStore(run.checkpoints).resolve("best")
+
+
+@pytest.fixture(scope="module")
+def exported(best: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as stable-baselines3's zip."""
+    path = tmp_path_factory.mktemp("exported") / "policy.zip"
+    export_sb3(best, path)
+    return path
 
 
 def test_the_zip_is_one_that_stable_baselines3_loads(exported: Path) -> None:
@@ -49,12 +57,12 @@ def test_the_zip_is_one_that_stable_baselines3_loads(exported: Path) -> None:
     assert model.action_space.contains(action)
 
 
-def test_what_comes_back_is_the_same_policy(exported: Path, tmp_path: Path) -> None:
-    store = CheckpointStore(tmp_path / "run" / "checkpoints")
+def test_what_comes_back_is_the_same_policy(
+    best: Checkpoint, exported: Path, tmp_path: Path
+) -> None:
+    made = read_sb3(exported).save(CheckpointStore(tmp_path / "other" / "checkpoints"))
 
-    made = import_sb3(exported, CheckpointStore(tmp_path / "other" / "checkpoints"))
-
-    weights = store.load(store.resolve("best")).tensors["policy"]
+    weights = best.load().tensors["policy"]
     again = made.load().tensors["policy"]
     assert weights.keys() == again.keys()
     assert all(np.array_equal(weights[name], again[name]) for name in weights)
@@ -74,15 +82,14 @@ def test_planted_pickles_never_run(exported: Path, tmp_path: Path, member: str) 
     buffer = io.BytesIO()
     torch.save({"weights": Harm(mark)}, buffer)  # noqa: TID251 - to plant one
     evil = pickle.dumps(Harm(mark)) if member == "data" else buffer.getvalue()
-    store = CheckpointStore(tmp_path / "other" / "checkpoints")
 
     path = plant(exported, tmp_path / "evil.zip", member, evil)
 
     if member == "pytorch_variables.pth":  # not even opened
-        import_sb3(path, store)
+        read_sb3(path)
     else:
         with pytest.raises(CheckpointError):
-            import_sb3(path, store)
+            read_sb3(path)
     assert not mark.exists()
 
 
@@ -91,15 +98,12 @@ def test_other_files_are_refused_by_name(tmp_path: Path, content: bytes) -> None
     (tmp_path / "a.zip").write_bytes(content)
 
     with pytest.raises(CheckpointError, match=r"a\.zip"):
-        import_sb3(tmp_path / "a.zip", CheckpointStore(tmp_path))
+        read_sb3(tmp_path / "a.zip")
 
 
-def test_an_exported_file_of_plain_weights_traces(new_run: NewRun, tmp_path: Path) -> None:
-    run = new_run("plain")
-    train(tiny("ppo.total_traces=16"), run)
-    found = CheckpointStore(run.checkpoints).resolve("best")
+def test_an_exported_file_of_plain_weights_traces(best: Checkpoint, tmp_path: Path) -> None:
     path = tmp_path / "policy.safetensors"
-    path.write_bytes(found.manifest.read_file(found.path, "policy.safetensors"))
+    path.write_bytes(best.manifest.read_file(best.path, "policy.safetensors"))
 
     svg = TraceAgent.from_file(path).trace(np.full((20, 20, 4), 200, np.uint8)).svg
 

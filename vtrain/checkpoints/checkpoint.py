@@ -72,9 +72,14 @@ class Checkpoint:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The finite figures of its validation check, and its utility."""
-        check = self.info.get("check")
-        figures = {**(check if isinstance(check, Mapping) else {}), "utility": self.utility}
+        """The finite figures of its update and its validation check, and its utility."""
+        recorded = [self.info.get("figures"), self.info.get("check"), {"utility": self.utility}]
+        figures = {
+            name: value
+            for group in recorded
+            if isinstance(group, Mapping)
+            for name, value in group.items()
+        }
         return {
             name: float(value)
             for name, value in figures.items()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 HARMLESS = (
     "name",
     "checkpoints",
+    "early_stopping",
     "monitoring",
     "ppo.total_traces",
     "ppo.time_limit",

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vtrain.checkpoints.sealed import read_regular, seal, unseal
 from vtrain.errors import CheckpointError
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
-MAX_MANIFEST_BYTES = 1_000_000
 _FILE = re.compile(r"[a-z0-9_]+\.(?:safetensors|json)$")
-
-
-class NewerSchema(CheckpointError):
-    """A checkpoint of a later version: not damaged, but not readable here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,7 @@ class Manifest:
             "versions": dict(self.versions),
             "info": dict(self.info),
         }
-        return json.dumps({**body, "digest": _digest(body)}, indent=2).encode()
+        return seal(body)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -72,18 +66,8 @@ class Manifest:
             CheckpointError: It is missing, damaged or of a newer schema.
         """
         path = folder / MANIFEST
-        data = read_regular(path, MAX_MANIFEST_BYTES)
+        body = unseal(path, newest=SCHEMA)
         try:
-            body = json.loads(data)
-            digest = body.pop("digest")
-            schema = body["schema"]
-            if isinstance(schema, int) and schema > SCHEMA:
-                raise NewerSchema(
-                    f"{path} has schema {schema}, and this vtrain reads up to {SCHEMA}.",
-                    hint="Update vtrain.",
-                )
-            if digest != _digest(body):
-                raise CheckpointError(f"{path} is damaged: its digest does not match.")
             files = {
                 name: FileRecord(int(record["size"]), str(record["sha256"]))
                 for name, record in body["files"].items()
@@ -91,7 +75,7 @@ class Manifest:
             manifest = cls(
                 int(body["step"]), str(body["created"]), files, body["versions"], body["info"]
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(f"{path} is damaged: {error}.") from error
         strange = [name for name in files if not _FILE.match(name) or name == MANIFEST]
         if strange:
@@ -118,24 +102,3 @@ class Manifest:
 def is_file_name(name: str) -> bool:
     """Whether a checkpoint may hold a file of this name."""
     return _FILE.match(name) is not None and name != MANIFEST
-
-
-def read_regular(path: Path, most: int) -> bytes:
-    """Read a plain file of at most `most` bytes.
-
-    Raises:
-        CheckpointError: It is missing, a link, a device, unreadable or longer.
-    """
-    try:
-        found = path.lstat()
-        if not stat.S_ISREG(found.st_mode):
-            raise CheckpointError(f"{path} is not a plain file.")
-        if found.st_size > most:
-            raise CheckpointError(f"{path} has {found.st_size} bytes, more than {most}.")
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _digest(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

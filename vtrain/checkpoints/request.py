@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import time
 
-from vtrain.checkpoints.store import CheckpointStore
+from vtrain.checkpoints.pointers import read_pointer
 from vtrain.errors import CheckpointError, RunLocked
-from vtrain.rundir import RunDirectory
+from vtrain.rundir import RunDirectory, now, write_json
 
+_FILE = "request.json"
 _POLL_S = 0.2
+
+
+def requested(run: RunDirectory) -> bool:
+    """Whether someone asked; asking again tells no more."""
+    return (run.checkpoints / _FILE).exists()
+
+
+def fulfil(run: RunDirectory) -> None:
+    """Take the request back, once it is answered.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    (run.checkpoints / _FILE).unlink(missing_ok=True)
 
 
 def ask(run: RunDirectory, wait: float = 0.0) -> str | None:
@@ -33,14 +48,13 @@ def ask(run: RunDirectory, wait: float = 0.0) -> str | None:
             )
     except RunLocked:
         pass
-    store = CheckpointStore(run.checkpoints)
-    store.request()
+    write_json(run.checkpoints / _FILE, {"asked": now()})
     if not wait:
         return None
     end = time.monotonic() + wait
     while time.monotonic() < end:
-        if not store.requested():
-            return store.pointer("latest")
+        if not requested(run):
+            return read_pointer(run.checkpoints, "latest")
         time.sleep(_POLL_S)
     raise CheckpointError(
         f"No checkpoint was written within {wait:g} s.",

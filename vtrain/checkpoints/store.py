@@ -13,7 +13,6 @@ import json
 import logging
 import math
 import os
-import re
 import secrets
 import shutil
 import time
@@ -28,17 +27,20 @@ from vtrain.checkpoints.manifest import (
     MANIFEST,
     FileRecord,
     Manifest,
-    NewerSchema,
     is_file_name,
 )
+from vtrain.checkpoints.names import checkpoint_name, parse_name
+from vtrain.checkpoints.pins import read_pins, set_pins_aside, write_pins
+from vtrain.checkpoints.pointers import POINTERS, read_pointer, write_pointer
 from vtrain.checkpoints.retention import Candidate, Removal, Rules, surplus
-from vtrain.errors import CheckpointError, DataError
+from vtrain.checkpoints.sealed import NewerSchema
+from vtrain.checkpoints.summary import summary
+from vtrain.errors import CheckpointError
 from vtrain.rundir import (
     RunDirectory,
     library_versions,
     make_folder,
     now,
-    read_json,
     storage_error,
     sync_folder,
     to_json,
@@ -50,10 +52,7 @@ __all__ = ["Checkpoint", "CheckpointStore", "Loaded"]
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"step-(\d{9,})(?:-r(\d+))?$")
 _TRAIN = "Make one with 'vtrain train'."
-_PINS = "pins.json"
-_REQUEST = "request.json"
 
 
 class CheckpointStore:
@@ -172,15 +171,7 @@ class CheckpointStore:
 
     def pointer(self, name: str) -> str | None:
         """The name of the checkpoint that `latest` or `best` points at; None when it is gone."""
-        path = self.folder / f"{name}.json"
-        if not path.exists():
-            return None
-        try:
-            target = str(read_json(path).get("name"))
-        except DataError as error:  # a hint, no more: `resolve` finds another way
-            logger.warning("%s", error)
-            return None
-        return target if _NAME.match(target) and (self.folder / target).is_dir() else None
+        return read_pointer(self.folder, name)
 
     def prune(self, rules: Rules, *, dry_run: bool = False) -> list[Removal]:
         """Remove checkpoints by rules, never pinned ones, the newest that verifies, or the best.
@@ -193,6 +184,7 @@ class CheckpointStore:
             Those removed, with the reason.
 
         Raises:
+            CheckpointError: The list of pins is damaged; nothing is removed.
             StorageError: One cannot be removed.
         """
         found = self.checkpoints()
@@ -210,38 +202,42 @@ class CheckpointStore:
         return removed
 
     def pins(self) -> dict[str, str]:
-        """Names of pinned checkpoints, with the note of each."""
-        path = self.folder / _PINS
-        if not path.exists():
-            return {}
-        pinned = read_json(path).get("pinned")
-        return {str(k): str(v) for k, v in pinned.items()} if isinstance(pinned, dict) else {}
+        """Names of pinned checkpoints, with the note of each.
+
+        Raises:
+            CheckpointError: The list is damaged.
+        """
+        return read_pins(self.folder)
 
     def pin(self, checkpoint: Checkpoint, note: str = "") -> None:
         """Keep a checkpoint whatever the rules say.
 
         Raises:
-            StorageError: The list of pins cannot be written.
+            CheckpointError: The list of pins is damaged.
+            StorageError: It cannot be written.
         """
-        write_json(self.folder / _PINS, {"pinned": {**self.pins(), checkpoint.name: note}})
+        write_pins(self.folder, {**self.pins(), checkpoint.name: note})
         self._describe()
 
     def unpin(self, checkpoint: Checkpoint) -> bool:
         """Let the rules decide again; whether it was pinned.
 
         Raises:
-            StorageError: The list of pins cannot be written.
+            CheckpointError: The list of pins is damaged.
+            StorageError: It cannot be written.
         """
         pinned = self.pins()
         if checkpoint.name not in pinned:
             return False
         del pinned[checkpoint.name]
-        write_json(self.folder / _PINS, {"pinned": pinned})
+        write_pins(self.folder, pinned)
         self._describe()
         return True
 
     def repair(self) -> dict[str, str | None]:
         """Set damaged checkpoints aside and point `latest` and `best` at what verifies.
+
+        A damaged list of pins is set aside too, so that a new one can begin.
 
         Returns:
             What each pointer names now; None where nothing is left to name.
@@ -269,31 +265,28 @@ class CheckpointStore:
                 self._point(name, target)
             else:
                 (self.folder / f"{name}.json").unlink(missing_ok=True)
+        self._repair_pins()
         self._describe()
-        return {name: self.pointer(name) for name in ("latest", "best")}
+        return {name: self.pointer(name) for name in POINTERS}
 
-    def request(self) -> None:
-        """Ask whoever trains here to save at the end of its update.
-
-        Raises:
-            StorageError: The request cannot be written.
-        """
-        write_json(self.folder / _REQUEST, {"asked": now()})
-
-    def requested(self) -> bool:
-        """Whether someone asked; asking again tells no more."""
-        return (self.folder / _REQUEST).exists()
-
-    def fulfil(self) -> None:
-        """Take the request back, once it is answered."""
-        (self.folder / _REQUEST).unlink(missing_ok=True)
+    def _repair_pins(self) -> None:
+        try:
+            self.pins()
+        except NewerSchema:
+            raise
+        except CheckpointError as error:
+            try:
+                target = set_pins_aside(self.folder)
+            except OSError as failure:
+                raise storage_error(failure, self.folder) from failure
+            logger.warning("%s It is kept as %s.", error.message, target)
 
     def _found(self) -> list[Checkpoint | tuple[Path, CheckpointError]]:
         """What the folders named like checkpoints hold, by step and then by age."""
         if not self.folder.is_dir():
             return []
-        named = [(_NAME.match(path.name), path) for path in self.folder.iterdir()]
-        keyed = [((int(m[1]), int(m[2] or 1)), path) for m, path in named if m and path.is_dir()]
+        named = [(parse_name(path.name), path) for path in self.folder.iterdir()]
+        keyed = [(key, path) for key, path in named if key and path.is_dir()]
         found: list[Checkpoint | tuple[Path, CheckpointError]] = []
         for _, path in sorted(keyed):
             try:
@@ -341,13 +334,12 @@ class CheckpointStore:
 
     def _write(self, step: int, content: Mapping[str, bytes]) -> Path:
         make_folder(self.folder)
-        name = f"step-{step:09d}"
-        temporary = self.folder / f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        final = self.folder / name
+        final = self.folder / checkpoint_name(step)
+        temporary = self.folder / f".{final.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
         revision = 1
         while final.exists() or final.with_name(f"{final.name}.bad").exists():
             revision += 1  # a resumed run saves the same step again: a new name, never replaced
-            final = self.folder / f"{name}-r{revision}"
+            final = self.folder / checkpoint_name(step, revision)
         try:
             temporary.mkdir()
             for file, data in content.items():
@@ -362,8 +354,7 @@ class CheckpointStore:
         return final
 
     def _point(self, name: str, checkpoint: Checkpoint) -> None:
-        target = {"name": checkpoint.name, "step": checkpoint.step}
-        write_json(self.folder / f"{name}.json", target)
+        write_pointer(self.folder, name, checkpoint)
         self._describe()
 
     def _remove(self, paths: Iterable[Path]) -> None:
@@ -381,33 +372,18 @@ class CheckpointStore:
                 raise storage_error(error, path) from error
 
     def _describe(self) -> None:
-        found = self.checkpoints()
-        pinned = self.pins()
-        best = self.pointer("best")
-        write_json(
-            RunDirectory(self.folder.parent).checkpoint_info,
-            {
-                "count": len(found),
-                "bytes": sum(item.size for item in found),
-                "latest": self.pointer("latest"),
-                "best": best,
-                "best_utility": next((it.utility for it in found if it.name == best), None),
-                "verified": next((it.name for it in found[::-1] if not it.problems()), None),
-                "pinned": sorted(pinned),
-                "damaged": [path.name for path, _ in self.damaged()],
-                "checkpoints": [
-                    {
-                        "name": item.name,
-                        "step": item.step,
-                        "created": item.manifest.created,
-                        "bytes": item.size,
-                        "pinned": item.name in pinned,
-                        "info": item.info,
-                    }
-                    for item in found
-                ],
-            },
+        try:
+            pinned = self.pins()
+        except CheckpointError as error:
+            logger.warning("%s", error)
+            pinned = {}
+        told = summary(
+            self.checkpoints(),
+            pointers={name: self.pointer(name) for name in POINTERS},
+            pinned=pinned,
+            damaged=[path.name for path, _ in self.damaged()],
         )
+        write_json(RunDirectory(self.folder.parent).checkpoint_info, told)
 
 
 def _candidate(item: Checkpoint) -> Candidate:

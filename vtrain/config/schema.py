@@ -159,6 +159,26 @@ class CurriculumConfig(Section):
     )
 
 
+RecordedFigure = Literal[
+    "utility",
+    "gain_default",
+    "better",
+    "reward_mean",
+    "gain_mean",
+    "utility_gain_default",
+    "success_share",
+    "failures",
+    "entropy",
+    "approx_kl",
+    "clip_fraction",
+    "policy_loss",
+    "value_loss",
+    "explained_variance",
+    "loss",
+]
+"""Figures that a checkpoint records of itself: of its check, and of its update."""
+
+
 class CheckpointsConfig(Section):
     """When checkpoints are written and how many are kept."""
 
@@ -172,8 +192,10 @@ class CheckpointsConfig(Section):
     )
     keep_last: int = Field(3, ge=1, description="Newest checkpoints kept (count).")
     keep_best: int = Field(1, ge=1, description="Best checkpoints kept (count).")
-    best_metric: Literal["utility", "gain_default", "better"] = Field(
-        "utility", description="Figure of the validation check that the kept best are chosen by."
+    best_metric: RecordedFigure = Field(
+        "utility",
+        description="Figure of the validation check, or of the update's record in metrics.jsonl, "
+        "that the kept best are chosen by.",
     )
     best_direction: Literal["max", "min"] = Field(
         "max", description="Whether more or less of best_metric is better."
@@ -198,6 +220,17 @@ class CheckpointsConfig(Section):
     )
     failures_allowed: int = Field(
         3, ge=1, description="Failed writes in a row after which training ends (count)."
+    )
+
+
+class EarlyStoppingConfig(Section):
+    """Ending a training that has stopped gaining."""
+
+    patience: int = Field(
+        0, ge=0, description="Validation checks without gain after which training ends; 0: never."
+    )
+    min_gain: float = Field(
+        0.0, ge=0.0, description="Least rise of the check's utility that counts as gain."
     )
 
 
@@ -255,6 +288,7 @@ class Config(Section):
     ppo: PPOConfig = Field(PPOConfig(), description="Learning.")
     curriculum: CurriculumConfig = Field(CurriculumConfig(), description="Stages of training.")
     checkpoints: CheckpointsConfig = Field(CheckpointsConfig(), description="Saving.")
+    early_stopping: EarlyStoppingConfig = Field(EarlyStoppingConfig(), description="Giving up.")
     validation: ValidationConfig = Field(ValidationConfig(), description="Judging.")
     monitoring: MonitoringConfig = Field(MonitoringConfig(), description="Watching.")
     resources: ResourcesConfig = Field(ResourcesConfig(), description="Processes and threads.")

@@ -33,8 +33,15 @@ Group = tuple[Request, ...]
 class Backend(Protocol):
     """Where groups of requests are measured. A group shares its image."""
 
-    def run(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Measurement]]]:
-        """The position and the measurements of each group, as soon as they are there."""
+    def run(
+        self, groups: Sequence[Group], on_wait: Callable[[], None]
+    ) -> Iterator[tuple[int, list[Measurement]]]:
+        """The position and the measurements of each group, as soon as they are there.
+
+        Args:
+            groups: What to measure.
+            on_wait: Called while waiting, several times a second; may raise to break it off.
+        """
 
 
 class Engine:
@@ -43,10 +50,19 @@ class Engine:
     Args:
         backend: Does the work.
         cache: Answers that outlive the process; None for none.
+        on_wait: Called while waiting for measurements, several times a second. It may raise: what
+            is measured by then is kept, the rest dropped.
     """
 
-    def __init__(self, backend: Backend, cache: MeasurementCache | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        cache: MeasurementCache | None = None,
+        *,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         self._backend = backend
+        self._on_wait = on_wait
         self._cache = cache
         self._version = measurement_version()
         self._known: dict[Request, Measurement] = {}
@@ -69,7 +85,7 @@ class Engine:
         self.hits += len(wanted) - len(missing)
         done = 0
         groups = _by_image(missing)
-        for index, measurements in self._backend.run(groups):
+        for index, measurements in self._backend.run(groups, self._on_wait):
             group = groups[index]
             found = dict(zip(group, measurements, strict=True))
             self._known.update(found)
@@ -121,9 +137,12 @@ class LocalBackend:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
 
-    def run(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Measurement]]]:
+    def run(
+        self, groups: Sequence[Group], on_wait: Callable[[], None]
+    ) -> Iterator[tuple[int, list[Measurement]]]:
         """As `Backend.run`."""
         for index, group in enumerate(groups):
+            on_wait()
             yield index, [self._bench.measure(request) for request in group]
 
 
@@ -139,23 +158,26 @@ class WorkerBackend:
         self._workers = workers
         self._time_limit = time_limit
 
-    def run(self, groups: Sequence[Group]) -> Iterator[tuple[int, list[Measurement]]]:
+    def run(
+        self, groups: Sequence[Group], on_wait: Callable[[], None]
+    ) -> Iterator[tuple[int, list[Measurement]]]:
         """As `Backend.run`."""
         # Longest first: no worker is left with a long group when the others are done.
         order = sorted(range(len(groups)), key=lambda index: -_work(groups[index]))
         tasks = [groups[index] for index in order]
         limits = [self._time_limit * len(group) for group in tasks]
-        for outcome in self._workers.run(tasks, time_limits=limits):
+        for outcome in self._workers.run(tasks, time_limits=limits, on_wait=on_wait):
             measurements = outcome.result
             if measurements is None:
                 _LOG.warning("measuring again, one by one: %s", outcome.error)
-                measurements = self._one_by_one(tasks[outcome.index])
+                measurements = self._one_by_one(tasks[outcome.index], on_wait)
             yield order[outcome.index], measurements
 
-    def _one_by_one(self, group: Group) -> list[Measurement]:
+    def _one_by_one(self, group: Group, on_wait: Callable[[], None]) -> list[Measurement]:
         singles: list[Group] = [(request,) for request in group]
+        limits = [self._time_limit] * len(singles)
         measurements = []
-        for outcome in self._workers.run(singles, time_limits=[self._time_limit] * len(singles)):
+        for outcome in self._workers.run(singles, time_limits=limits, on_wait=on_wait):
             if outcome.result is None:
                 reason = getattr(outcome.error, "reason", "error")
                 request = singles[outcome.index][0]
@@ -167,7 +189,12 @@ class WorkerBackend:
 
 
 def open_engine(
-    images: Path, *, workers: int, tracing: TracingConfig, cache: Path | None
+    images: Path,
+    *,
+    workers: int,
+    tracing: TracingConfig,
+    cache: Path | None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> AbstractContextManager[Engine]:
     """An engine over the images of a run directory, for use in a `with` statement.
 
@@ -176,16 +203,21 @@ def open_engine(
         workers: Processes; 0 for one per usable core.
         tracing: Limits.
         cache: File of the measurement cache; None for none.
+        on_wait: See `Engine`.
 
     Raises:
         StorageError: The cache cannot be opened.
     """
-    return _engine(images, workers or usable_cores(), tracing, cache)
+    return _engine(images, workers or usable_cores(), tracing, cache, on_wait)
 
 
 @contextmanager
 def _engine(
-    images: Path, workers: int, tracing: TracingConfig, cache: Path | None
+    images: Path,
+    workers: int,
+    tracing: TracingConfig,
+    cache: Path | None,
+    on_wait: Callable[[], None],
 ) -> Iterator[Engine]:
     with ExitStack() as stack:
         store = stack.enter_context(closing(MeasurementCache(cache))) if cache else None
@@ -197,7 +229,7 @@ def _engine(
             setup_arguments=(images, tracing.output_limit),
         )
         stack.enter_context(closing(pool))
-        yield Engine(WorkerBackend(pool, tracing.time_limit), store)
+        yield Engine(WorkerBackend(pool, tracing.time_limit), store, on_wait=on_wait)
 
 
 def _by_image(requests: Sequence[Request]) -> list[Group]:

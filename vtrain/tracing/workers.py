@@ -12,6 +12,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as TimeLimit
+from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -26,6 +27,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _MIB = 1024 * 1024
+_POLL_S = 0.1
 _STATM = Path("/proc/self/statm")
 
 
@@ -75,13 +77,21 @@ class Workers(Generic[Task, Result]):
         start_quietly(self._pool)
 
     def run(
-        self, tasks: Sequence[Task], *, time_limits: Sequence[float]
+        self,
+        tasks: Sequence[Task],
+        *,
+        time_limits: Sequence[float],
+        on_wait: Callable[[], None] = lambda: None,
     ) -> Iterator[Outcome[Result]]:
         """Outcomes in the order of the tasks, each as soon as it and those before it are done.
+
+        What is not done when the iteration ends early is dropped; a worker in the middle of a task
+        is ended and replaced.
 
         Args:
             tasks: What to do, longest first for the best use of all workers.
             time_limits: Time for each task once it has started (s).
+            on_wait: Called before each wait and ten times a second during one; may raise.
         """
         futures = [
             self._pool.schedule(self._function, args=(task,), timeout=limit)
@@ -89,6 +99,9 @@ class Workers(Generic[Task, Result]):
         ]
         try:
             for index, future in enumerate(futures):
+                on_wait()
+                while not wait([future], timeout=_POLL_S).done:
+                    on_wait()
                 yield self._outcome(index, future)
         finally:
             for future in futures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Kind = Literal["phase", "progress", "update", "check", "checkpoint", "stage", "warning", "end"]
 
@@ -35,3 +35,18 @@ class TrainingCallback(Protocol):
 
     def __call__(self, event: TrainingEvent, /) -> None:
         """Called for each event, in the training process, between two pieces of work."""
+
+
+@runtime_checkable
+class StatefulCallback(TrainingCallback, Protocol):
+    """A callback whose state is kept in every checkpoint, and given back on a resume.
+
+    The state of a checkpoint holds all events of kinds ``update``, ``check`` and ``stage`` up to
+    it, each once; the other kinds come when they come.
+    """
+
+    def state(self) -> Any:
+        """What to keep, of JSON's types. Called in the training's thread."""
+
+    def restore(self, state: Any, /) -> None:
+        """Go on from a `state`; None when the checkpoint has none."""

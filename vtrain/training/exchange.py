@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from vtrain.environment.observation import OBSERVATION_SIZE
 from vtrain.errors import CheckpointError
 from vtrain.rundir import write_bytes
 from vtrain.tracing.parameters import ACTION_LEVELS, TABLE_DIGEST
+from vtrain.training.model import load_policy_weights, network_shape
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -60,17 +62,8 @@ def export_sb3(checkpoint: Checkpoint, output: Path) -> None:
     hidden = [
         len(bias) for _, bias in PolicyNetwork.from_arrays(arrays, name=checkpoint.name).layers[:-1]
     ]
-    model = PPO(
-        "MlpPolicy",
-        _Spaces(),
-        policy_kwargs={
-            "net_arch": {"pi": hidden, "vf": hidden},
-            "activation_fn": torch.nn.Tanh,
-        },
-        device="cpu",
-    )
-    own = model.policy.state_dict()
-    model.policy.load_state_dict({name: torch.from_numpy(arrays[name].copy()) for name in own})
+    model = PPO("MlpPolicy", _Spaces(), policy_kwargs=network_shape(hidden), device="cpu")
+    load_policy_weights(model, arrays)
     model.num_timesteps = checkpoint.step
     buffer = io.BytesIO()
     model.save(buffer)
@@ -79,16 +72,42 @@ def export_sb3(checkpoint: Checkpoint, output: Path) -> None:
     write_bytes(output, buffer.getvalue())
 
 
-def import_sb3(source: Path, store: CheckpointStore) -> Checkpoint:
-    """Make a checkpoint of a stable-baselines3 ``.zip`` that `export_sb3` wrote or kept.
+@dataclass(frozen=True, slots=True)
+class ForeignPolicy:
+    """A policy that came as a file.
+
+    Attributes:
+        name: The file's name.
+        arrays: Weights and normaliser, under the names of ``policy.safetensors``.
+        step: Traces behind it; 0 when the file does not say.
+    """
+
+    name: str
+    arrays: Arrays
+    step: int
+
+    def save(self, store: CheckpointStore) -> Checkpoint:
+        """Make a checkpoint of it.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        return store.save(
+            self.step,
+            tensors={"policy": self.arrays},
+            documents={},
+            info={"imported": self.name, "utility": None, "table": TABLE_DIGEST},
+        )
+
+
+def read_sb3(source: Path) -> ForeignPolicy:
+    """Read a stable-baselines3 ``.zip`` that `export_sb3` wrote.
 
     Args:
         source: The file. Its weights are taken, its pickles are not touched.
-        store: Where the checkpoint goes.
 
     Raises:
         CheckpointError: It is no such file, holds no normaliser, or another network.
-        StorageError: The checkpoint cannot be written.
     """
     try:
         with zipfile.ZipFile(source) as archive:
@@ -123,12 +142,7 @@ def import_sb3(source: Path, store: CheckpointStore) -> Checkpoint:
             hint="Save its weights alone, or export it with 'vtrain checkpoint export'.",
         ) from error
     PolicyNetwork.from_arrays(arrays, name=str(source))
-    return store.save(
-        int(steps) if isinstance(steps, int) else 0,
-        tensors={"policy": arrays},
-        documents={},
-        info={"imported": source.name, "utility": None, "table": TABLE_DIGEST},
-    )
+    return ForeignPolicy(source.name, arrays, int(steps) if isinstance(steps, int) else 0)
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

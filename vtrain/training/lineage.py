@@ -16,8 +16,8 @@ from vtrain.config.schema import Config
 from vtrain.errors import CheckpointError
 from vtrain.rundir import RunDirectory, library_versions
 from vtrain.tracing.parameters import TABLE_DIGEST
+from vtrain.training.best import Best
 from vtrain.training.model import load_policy_weights
-from vtrain.training.saving import Best
 from vtrain.training.state import ExactState
 
 

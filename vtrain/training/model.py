@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,16 +68,21 @@ def make_model(
         vf_coef=config.vf_coef,
         max_grad_norm=config.max_grad_norm,
         target_kl=config.target_kl or None,
-        policy_kwargs={
-            "net_arch": {"pi": list(config.hidden), "vf": list(config.hidden)},
-            "activation_fn": torch.nn.Tanh,
-        },
+        policy_kwargs=network_shape(config.hidden),
         seed=seed,
         # A network this small learns no faster on an accelerator; tracing takes the time.
         device="cpu",
     )
     model.set_logger(Logger(folder=None, output_formats=writers or []))
     return model
+
+
+def network_shape(hidden: Sequence[int]) -> dict[str, Any]:
+    """Arguments of stable-baselines3's policy for two towers of hidden layers (units each)."""
+    return {
+        "net_arch": {"pi": list(hidden), "vf": list(hidden)},
+        "activation_fn": torch.nn.Tanh,
+    }
 
 
 def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:

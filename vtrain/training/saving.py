@@ -1,31 +1,28 @@
-"""Checkpoints of a training: what goes in, when, which is best, which are kept."""
+"""Checkpoints of a training: what goes in, and writing them beside it."""
 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import shutil
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 from numpy.typing import NDArray
 
 from vtrain.agent.network import policy_arrays
+from vtrain.checkpoints.request import fulfil
 from vtrain.checkpoints.retention import rules_of
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import config_hash
-from vtrain.config.schema import CheckpointsConfig, Config
+from vtrain.config.schema import Config
 from vtrain.errors import CheckpointError, StorageError
 from vtrain.rundir import RunDirectory, storage_error
 from vtrain.tracing.parameters import TABLE_DIGEST
+from vtrain.training.best import Best, is_better
 from vtrain.training.check import Check
 from vtrain.training.problem import Problem
 from vtrain.training.state import ExactState
@@ -34,88 +31,6 @@ logger = logging.getLogger(__name__)
 
 _OVERHEAD = 200_000
 """Bytes of a checkpoint besides weights and moments: generators, environments, manifest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Best:
-    """The best validation check so far.
-
-    Attributes:
-        utility: Its mean utility over the baseline.
-        step: Traces behind its checkpoint.
-        values: Utility of each image of the check, for a paired comparison; empty when unknown.
-    """
-
-    utility: float
-    step: int
-    values: tuple[float, ...] = ()
-
-    def to_document(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"utility": self.utility, "step": self.step, "values": list(self.values)}
-
-    @classmethod
-    def from_document(cls, document: Any) -> Best | None:
-        """What `to_document` gave, or the pair (utility, step) of earlier checkpoints."""
-        if document is None:
-            return None
-        if isinstance(document, Mapping):
-            values = tuple(float(value) for value in document["values"])
-            return cls(float(document["utility"]), int(document["step"]), values)
-        utility, step = document
-        return cls(float(utility), int(step))
-
-
-def is_better(check: Check, best: Best | None, confidence: float) -> bool:
-    """Whether a check is better than the best beyond noise.
-
-    The mean of the differences, image by image, must exceed its standard error as often as the
-    confidence asks for (one-sided, normal approximation). Where the images are not the same ones or
-    only one, the larger mean decides.
-
-    Args:
-        check: The new one.
-        best: The best so far; None when there is none.
-        confidence: 0.5 takes any larger mean.
-    """
-    if best is None:
-        return True
-    if check.utility <= best.utility:
-        return False
-    if len(check.values) != len(best.values) or len(check.values) < 2:
-        return True
-    gains = [new - old for new, old in zip(check.values, best.values, strict=True)]
-    error = statistics.stdev(gains) / math.sqrt(len(gains))
-    return statistics.fmean(gains) > NormalDist().inv_cdf(confidence) * error
-
-
-class Due:
-    """When the next checkpoint is due, beside the checks and the end.
-
-    Args:
-        config: Updates, traces and minutes between checkpoints.
-        clock: The time (s).
-    """
-
-    def __init__(
-        self, config: CheckpointsConfig, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._config, self._clock = config, clock
-        self._traces, self._time = 0, clock()
-
-    def saved(self, traces: int) -> None:
-        """Count from here."""
-        self._traces, self._time = traces, self._clock()
-
-    def now(self, update: int, traces: int, *, stage_ended: bool) -> bool:
-        """Whether one is due after an update."""
-        config = self._config
-        return bool(
-            (config.every_updates and update % config.every_updates == 0)
-            or (config.every_traces and traces - self._traces >= config.every_traces)
-            or (config.every_minutes and self._clock() - self._time >= 60 * config.every_minutes)
-            or (config.at_stage_ends and stage_ended)
-        )
 
 
 class Saving:
@@ -176,17 +91,21 @@ class Saving:
                 hint="Free some space, or keep fewer with checkpoints.keep_last and keep_every.",
             )
 
-    def requested(self) -> bool:
-        """Whether someone asked for a checkpoint from outside."""
-        return self._store.requested()
-
-    def save(self, state: ExactState, check: Check | None, *, stage: str) -> None:
+    def save(
+        self,
+        state: ExactState,
+        check: Check | None,
+        *,
+        stage: str,
+        figures: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write a checkpoint of a state, point at it, and prune.
 
         Args:
             state: At the end of an update.
             check: Its validation check, if there was one.
             stage: The curriculum's stage.
+            figures: The record of its update, if there was one.
 
         Raises:
             CheckpointError: Too many writes in a row failed.
@@ -199,14 +118,15 @@ class Saving:
         if check is not None and better:
             self.best = Best(check.utility, step, check.values)
         tensors, documents, info = self._content(state, check, stage=stage)
+        info["figures"] = {key: value for key, value in (figures or {}).items() if key != "wall"}
 
         def write() -> str:
             try:
                 checkpoint = self._store.save(step, tensors=tensors, documents=documents, info=info)
-                self._store.fulfil()
+                fulfil(self._run)
                 if better:
                     self._store.mark_best(checkpoint)
-                self._store.prune(self._rules)
+                self._prune()
             except OSError as error:  # the folder may go at any moment
                 raise storage_error(error, self._store.folder) from error
             self._run.record_event("checkpoint", name=checkpoint.name, best=better, update=update)
@@ -215,6 +135,12 @@ class Saving:
         self._pending = self._thread.submit(write)
         if not self._config.checkpoints.background:
             self._collect()
+
+    def _prune(self) -> None:
+        try:
+            self._store.prune(self._rules)
+        except CheckpointError as error:  # too many of them are no reason to end a training
+            logger.warning("No checkpoint was removed. %s", error)
 
     def _content(
         self, state: ExactState, check: Check | None, *, stage: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from stable_baselines3 import PPO
 
 from vtrain.agent.network import PolicyNetwork
 from vtrain.checkpoints.compare import Change
+from vtrain.checkpoints.request import requested
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
@@ -19,12 +21,14 @@ from vtrain.errors import CheckpointError, Stopped, StorageError
 from vtrain.rundir import JsonlWriter, RunDirectory, read_jsonl, write_json, write_jsonl
 from vtrain.training.check import Check, check_policy
 from vtrain.training.curriculum import Curriculum, StageResult
-from vtrain.training.events import TrainingCallback, TrainingEvent
+from vtrain.training.due import Due
+from vtrain.training.early_stopping import EarlyStopping
+from vtrain.training.events import StatefulCallback, TrainingCallback, TrainingEvent
 from vtrain.training.lineage import Origin
 from vtrain.training.metrics import Clock, update_record
 from vtrain.training.model import Update, make_model, policy_weights, start, updates
 from vtrain.training.problem import Problem, measure_defaults
-from vtrain.training.saving import Due, Saving
+from vtrain.training.saving import Saving
 from vtrain.training.state import ExactState, capture, restore
 from vtrain.training.stop import Interrupted, StopRequest
 from vtrain.training.tensorboard import tensorboard_writers
@@ -43,7 +47,8 @@ class TrainingResult:
         best_utility: Best utility of a validation check over the baseline; None without a check.
         best_step: Traces behind the best checkpoint; None without a check.
         seconds: Time this call took (s).
-        stopped: Why it ended: ``done``, ``time-limit``, ``cancelled``, ``SIGTERM`` or ``SIGINT``.
+        stopped: Why it ended: ``done``, ``early-stopping``, ``time-limit``, ``cancelled``,
+            ``SIGTERM`` or ``SIGINT``.
     """
 
     updates: int
@@ -87,13 +92,13 @@ class Session:
         self._saving = Saving(config, run, problem)
         self._due = Due(config.checkpoints)
         self._curriculum = Curriculum(config.curriculum)
+        self._early = EarlyStopping(config.early_stopping)
         self._env = TraceVecEnv(
             problem.rules,
             problem.sampler,
             engine,
             count=config.ppo.n_envs,
             categories=self._curriculum.categories,
-            before_step=lambda: stop.interrupt(by_time=False),
         )
         self._model: PPO = make_model(
             self._env,
@@ -159,14 +164,21 @@ class Session:
         learning = updates(self._model, self._env, total=total)
         with JsonlWriter(self._run.metrics) as metrics:
             self._boundary = self._capture()
-            for update in learning:
+            # A run that was stopped early stays so when it is gone on from.
+            while not (self._early.stopped or self._stop.wanted):
+                update = next(learning, None)
+                if update is None:
+                    break
                 self._after(update, metrics)
                 self._boundary = self._capture()
-                if self._stop.wanted:
-                    break
 
     def _capture(self) -> ExactState:
-        return capture(self._model, self._env, self._curriculum, update=self._update)
+        state = capture(self._model, self._env, self._curriculum, update=self._update)
+        state.document["early_stopping"] = self._early.state()
+        if isinstance(self._tell, StatefulCallback):
+            # A copy: the callback goes on while it is written.
+            state.document["callback"] = json.loads(json.dumps(self._tell.state()))
+        return state
 
     def _progress(self, message: str) -> Callable[[int, int], None]:
         tell = progress(self._tell, message)
@@ -211,6 +223,9 @@ class Session:
             self._origin.give_policy(self._model)
             self._update = restore(self._origin.state, self._model, self._env, self._curriculum)
             self._saving.best = self._origin.best
+            self._early.restore(self._origin.state.document.get("early_stopping"))
+            if isinstance(self._tell, StatefulCallback):
+                self._tell.restore(self._origin.state.document.get("callback"))
             # What is saved and checked already is not saved again when nothing is learned on top.
             self._saved_at = self._update
             if self._origin.checkpoint.info.get("check") is not None:
@@ -250,13 +265,15 @@ class Session:
         stage = self._curriculum.stage.name
         success = self._curriculum.success_share()
         ended = self._curriculum.after_update(gains)
+        traces = self._model.num_timesteps
         check = None
         if self._update % self._config.validation.every_updates == 0:
             check = self._check(self._capture())
+            self._early.after_check(check.utility)
         record = update_record(
             update,
             number=self._update,
-            traces=self._model.num_timesteps,
+            traces=traces,
             stage=stage,
             success_share=success,
             defaults=self._defaults,
@@ -269,15 +286,13 @@ class Session:
         metrics.write(record)
         if ended:
             self._stage_ended(ended)
-        traces = self._model.num_timesteps
-        due = self._due.now(self._update, traces, stage_ended=ended is not None)
-        if check or due or self._saving.requested():
-            self._save(self._capture(), check)
-        self._tell_saved(self._saving.finished())
         total = self._config.ppo.total_traces
-        self._tell(
-            TrainingEvent("update", "Learning", self._model.num_timesteps, total, data=record)
-        )
+        # Before the checkpoint too, which holds what a callback makes of it.
+        self._tell(TrainingEvent("update", "Learning", traces, total, data=record))
+        due = self._due.now(self._update, traces, stage_ended=ended is not None)
+        if check or due or requested(self._run):
+            self._save(self._capture(), check, record)
+        self._tell_saved(self._saving.finished())
 
     def _stage_ended(self, result: StageResult) -> None:
         path = self._run.curriculum / f"stage-{self._update:05d}-{result.stage}.json"
@@ -299,8 +314,10 @@ class Session:
         self._tell(TrainingEvent("check", "Checked", data=check.as_dict()))
         return check
 
-    def _save(self, state: ExactState, check: Check | None) -> None:
-        self._saving.save(state, check, stage=self._curriculum.stage.name)
+    def _save(
+        self, state: ExactState, check: Check | None, figures: Mapping[str, Any] | None = None
+    ) -> None:
+        self._saving.save(state, check, stage=self._curriculum.stage.name, figures=figures)
         self._saved_at = self._update
         self._due.saved(int(state.document["traces"]))
         self._tell_saved(self._saving.finished())
@@ -320,11 +337,6 @@ class Session:
         return self._result()
 
     def _result(self) -> TrainingResult:
-        number = self._stop.signal
-        limit = "time-limit" if self._stop.out_of_time else "done"
-        if self._stop.cancelled():
-            limit = "cancelled"
-        reason = number.name if number is not None else limit
         traces = self._boundary.document["traces"] if self._boundary else 0
         best = self._saving.best
         result = TrainingResult(
@@ -333,11 +345,20 @@ class Session:
             best_utility=best.utility if best else None,
             best_step=best.step if best else None,
             seconds=time.monotonic() - self._clock.began,
-            stopped=reason,
+            stopped=self._reason(),
         )
         self._event("end", **asdict(result))
-        self._tell(TrainingEvent("end", f"Training ended: {reason}", data=asdict(result)))
+        self._tell(TrainingEvent("end", f"Training ended: {result.stopped}", data=asdict(result)))
         return result
+
+    def _reason(self) -> str:
+        if self._stop.signal is not None:
+            return self._stop.signal.name
+        if self._stop.cancelled():
+            return "cancelled"
+        if self._early.stopped:
+            return "early-stopping"
+        return "time-limit" if self._stop.out_of_time else "done"
 
     def _event(self, kind: str, **fields: Any) -> None:
         self._run.record_event(kind, **fields)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -17,7 +18,7 @@ from vtrain.environment.engine import open_engine
 from vtrain.errors import Stopped, UsageError
 from vtrain.rundir import RunDirectory, write_identity, write_text
 from vtrain.tracing.parameters import preset
-from vtrain.training.events import TrainingCallback, TrainingEvent
+from vtrain.training.events import StatefulCallback, TrainingCallback, TrainingEvent
 from vtrain.training.lineage import Origin, find_origin
 from vtrain.training.problem import load_problem
 from vtrain.training.session import Session, TrainingResult, progress
@@ -100,9 +101,7 @@ async def train_async(
     loop = asyncio.get_running_loop()
     cancelled = threading.Event()
 
-    def pass_on(event: TrainingEvent) -> None:
-        if on_event is not None:
-            loop.call_soon_threadsafe(on_event, event)
+    pass_on = _passed_on(on_event or _ignore, loop)
 
     def work() -> TrainingResult:
         return train(
@@ -122,6 +121,42 @@ async def train_async(
         cancelled.set()
         await running
         raise
+
+
+class _PassedOn:
+    """Tells a callback in the event loop's thread."""
+
+    def __init__(self, target: TrainingCallback, loop: asyncio.AbstractEventLoop) -> None:
+        self._target, self._loop = target, loop
+
+    def __call__(self, event: TrainingEvent, /) -> None:
+        self._loop.call_soon_threadsafe(self._target, event)
+
+
+class _PassedOnWithState(_PassedOn):
+    """As `_PassedOn`; the state is asked for there too, after all events before it."""
+
+    def __init__(self, target: StatefulCallback, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(target, loop)
+        self._stateful = target
+
+    def state(self) -> Any:
+        return self._in_loop(self._stateful.state)
+
+    def restore(self, state: Any, /) -> None:
+        self._in_loop(lambda: self._stateful.restore(state))
+
+    def _in_loop(self, function: Callable[[], Any]) -> Any:
+        async def call() -> Any:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result()
+
+
+def _passed_on(target: TrainingCallback, loop: asyncio.AbstractEventLoop) -> _PassedOn:
+    if isinstance(target, StatefulCallback):
+        return _PassedOnWithState(target, loop)
+    return _PassedOn(target, loop)
 
 
 def _ignore(_event: TrainingEvent) -> None:
@@ -170,6 +205,7 @@ def _session(
         workers=config.resources.workers,
         tracing=config.tracing,
         cache=run.measurements,
+        on_wait=lambda: stop.interrupt(by_time=False),
     ) as engine:
         yield Session(
             config=config,

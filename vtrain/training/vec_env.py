@@ -52,7 +52,6 @@ class TraceVecEnv(VecEnv):
         engine: Measures.
         count: Environments.
         categories: Called for the categories to draw from when an episode starts.
-        before_step: Called before the traces of a step; may raise to break the rollout off.
     """
 
     def __init__(
@@ -63,14 +62,12 @@ class TraceVecEnv(VecEnv):
         *,
         count: int,
         categories: Callable[[], Sequence[Category]],
-        before_step: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(count, observation_space(), action_space())
         self._rules = rules
         self._sampler = sampler
         self._engine = engine
         self._categories = categories
-        self._before_step = before_step
         self._next = 0
         self._episodes: list[Episode] = []
         self._actions: list[tuple[int, ...]] = []
@@ -89,7 +86,6 @@ class TraceVecEnv(VecEnv):
         self,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """Trace, score, and start a new episode wherever one has ended."""
-        self._before_step()
         pairs = list(zip(self._episodes, self._actions, strict=True))
         wanted = [episode.requests(action) for episode, action in pairs]
         flat = iter(self._engine.measure([request for requests in wanted for request in requests]))

@@ -1,4 +1,4 @@
-"""``vtrain checkpoint``: look at, check, keep, drop, repair and exchange checkpoints."""
+"""``vtrain checkpoint list|show|verify|diff``: what there is, and whether it is whole."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
+from vtrain.cli.checkpoint.app import WhichArgument, app, open_store
+from vtrain.cli.options import JsonOption, RunOption
 from vtrain.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from vtrain.checkpoints.store import Checkpoint, CheckpointStore
-
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Look at, check, keep, drop, repair and exchange the checkpoints of a run.",
-)
-WhichArgument = Annotated[str, typer.Argument(metavar="[best|latest|STEP]", help="Which one.")]
 
 
 @app.command(name="list")
@@ -28,7 +22,7 @@ def list_(run: RunOption = None, as_json: JsonOption = False) -> None:
 
     Example: vtrain checkpoint list --run runs/logos
     """
-    store = _store(run)
+    store = open_store(run)
     found = store.checkpoints()
     marks = {name: store.pointer(name) for name in ("latest", "best")}
     pinned = store.pins()
@@ -70,7 +64,7 @@ def show(
 
     Example: vtrain checkpoint show best --run runs/logos
     """
-    found = _store(run).resolve(which)
+    found = open_store(run).resolve(which)
     summary = _summary(found)
     if as_json:
         print_json(summary)
@@ -105,7 +99,7 @@ def verify(
     if resume:
         _verify_resume(run, which or "latest", as_json=as_json)
         return
-    store = _store(run)
+    store = open_store(run)
     found = _named(store, which)
     problems = {item.name: store.verify(item) for item in found}
     if which is None:
@@ -179,206 +173,10 @@ def diff(
         print_table(("tensor", "largest change", "relative"), rows)
 
 
-@app.command()
-def prune(
-    run: RunOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be removed.")
-    ] = False,
-    config: ConfigOption = None,
-    set_: SetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Remove checkpoints by the rules of the config; pinned ones, the best and the newest stay.
-
-    Example: vtrain checkpoint prune --run runs/logos --set checkpoints.keep_last=2 --dry-run
-    """
-    from dataclasses import asdict
-
-    from vtrain.checkpoints.retention import rules_of
-    from vtrain.checkpoints.store import CheckpointStore
-    from vtrain.cli.resolve import resolve_config
-    from vtrain.rundir import RunDirectory
-
-    directory = RunDirectory.open(run)
-    rules = rules_of(resolve_config(directory, config, set_).checkpoints)
-    store = CheckpointStore(directory.checkpoints)
-    if dry_run:
-        removed = store.prune(rules, dry_run=True)
-    else:
-        with directory.lock("checkpoint prune"):
-            removed = store.prune(rules)
-    if as_json:
-        print_json({"dry_run": dry_run, "removed": [asdict(item) for item in removed]})
-        return
-    for item in removed:
-        say(f"{'Would remove' if dry_run else 'Removed'} {item.name}: {item.reason}.")
-    if not removed:
-        say("There is nothing to remove.")
-
-
-@app.command()
-def restore(run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Repair a folder of checkpoints: set damaged ones aside, point at the newest and best whole.
-
-    Example: vtrain checkpoint restore --run runs/logos
-    """
-    from vtrain.checkpoints.store import CheckpointStore
-    from vtrain.errors import CheckpointError
-    from vtrain.rundir import RunDirectory
-
-    directory = RunDirectory.open(run)
-    store = CheckpointStore(directory.checkpoints)
-    with directory.lock("checkpoint restore"):
-        pointers = store.repair()
-    aside = [path.name for path, _ in store.damaged()]
-    if as_json:
-        print_json({**pointers, "set_aside": aside})
-    else:
-        for name, target in pointers.items():
-            say(f"{name}: {target or 'none'}")
-        if aside:
-            say(f"Set aside: {', '.join(aside)}.")
-    if pointers["latest"] is None:
-        raise CheckpointError(f"No checkpoint in {store.folder} is whole.")
-
-
-@app.command()
-def fork(
-    source: Annotated[
-        str, typer.Argument(metavar="RUN[@STEP]", help="The run to start from, best by default.")
-    ],
-    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="The new run directory.")],
-) -> None:
-    """Make a new run with the data and config of another, ready to train from its policy.
-
-    Example: vtrain checkpoint fork runs/logos@best --run runs/other
-    """
-    from vtrain.checkpoints.fork import fork_run
-
-    checkpoint = fork_run(source, run)
-    say(f"Made {run} from {checkpoint.path}.")
-    say(f"Train it with: vtrain train --run {run} --fork {source}")
-
-
-@app.command()
-def pin(
-    which: WhichArgument = "latest",
-    run: RunOption = None,
-    note: Annotated[str, typer.Option("--note", help="Why, for those who list it.")] = "",
-    remove: Annotated[bool, typer.Option("--remove", help="Let the rules decide again.")] = False,
-) -> None:
-    """Keep a checkpoint whatever the rules of pruning say.
-
-    Example: vtrain checkpoint pin best --run runs/logos --note "shipped"
-    """
-    store = _store(run)
-    found = store.resolve(which)
-    if remove:
-        say(f"{found.name} {'is no longer' if store.unpin(found) else 'was not'} pinned.")
-        return
-    store.pin(found, note)
-    say(f"{found.name} is pinned.")
-
-
-@app.command()
-def export(
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="A .zip for stable-baselines3, or .safetensors with the plain weights.",
-        ),
-    ],
-    which: WhichArgument = "best",
-    run: RunOption = None,
-) -> None:
-    """Write a policy for other programs.
-
-    Example: vtrain checkpoint export best --run runs/logos -o policy.safetensors
-    """
-    from vtrain.errors import UsageError
-    from vtrain.rundir import write_bytes
-
-    suffix = output.suffix.lower()
-    if suffix not in (".zip", ".safetensors"):
-        raise UsageError(
-            f"{output} names no format that is written.", hint="End it in .zip or .safetensors."
-        )
-    found = _store(run).resolve(which)
-    if suffix == ".zip":
-        from vtrain.training.exchange import export_sb3
-
-        export_sb3(found, output)
-    else:
-        write_bytes(output, found.manifest.read_file(found.path, "policy.safetensors"))
-    say(f"Wrote {output} from {found.name}.")
-
-
-@app.command(name="import")
-def import_(
-    source: Annotated[Path, typer.Argument(metavar="FILE.zip", help="As export wrote it.")],
-    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="The run it goes to.")],
-    trust: Annotated[
-        bool,
-        typer.Option("--trust-pickle", help="Read a file of a format that can hold pickles."),
-    ] = False,
-) -> None:
-    """Make a checkpoint of a stable-baselines3 .zip; only its tensors are read.
-
-    Example: vtrain checkpoint import policy.zip --run runs/other --trust-pickle
-    """
-    from vtrain.checkpoints.store import CheckpointStore
-    from vtrain.errors import UsageError
-    from vtrain.rundir import RunDirectory
-
-    if not trust:
-        raise UsageError(
-            f"{source} is of a format that can hold pickles, which run code.",
-            hint="When you know where it comes from, add --trust-pickle.",
-        )
-    from vtrain.training.exchange import import_sb3
-
-    directory = RunDirectory.create(run, name=run.name)
-    with directory.lock("checkpoint import"):
-        made = import_sb3(source, CheckpointStore(directory.checkpoints))
-    say(f"Imported {source} as {made.name}. Use it with: vtrain train --run NEW --fork {run}")
-
-
-@app.command()
-def request(
-    run: RunOption = None,
-    wait: Annotated[
-        str | None,
-        typer.Option("--wait", metavar="TIME", help="Wait this long for it: 30s, 5m."),
-    ] = None,
-) -> None:
-    """Ask whoever trains in a run to save a checkpoint at the end of its update.
-
-    Example: vtrain checkpoint request --run runs/logos --wait 5m
-    """
-    from vtrain.checkpoints.request import ask
-    from vtrain.cli.resolve import parse_duration
-    from vtrain.rundir import RunDirectory
-
-    seconds = parse_duration(wait, option="--wait") if wait else 0.0
-    made = ask(RunDirectory.open(run), seconds)
-    say(f"Saved {made}." if made else "Asked; it is saved at the end of the update.")
-
-
-def _store(run: Path | None) -> CheckpointStore:
-    from vtrain.checkpoints.store import CheckpointStore
-    from vtrain.rundir import RunDirectory
-
-    return CheckpointStore(RunDirectory.open(run).checkpoints)
-
-
 def _anywhere(name: str, run: Path | None) -> Checkpoint:
     """The checkpoint that ``best``, ``latest``, ``STEP`` or ``RUN@STEP`` names."""
     other, at, step = name.rpartition("@")
-    return _store(Path(other) if at else run).resolve(step)
+    return open_store(Path(other) if at else run).resolve(step)
 
 
 def _verify_resume(run: Path | None, which: str, *, as_json: bool) -> None:
@@ -388,7 +186,7 @@ def _verify_resume(run: Path | None, which: str, *, as_json: bool) -> None:
     from vtrain.training.replay import replay
 
     directory = RunDirectory.open(run)
-    found = _store(run).resolve(which)
+    found = open_store(run).resolve(which)
     result = replay(directory, resolve_config(directory, None, None), found)
     if as_json:
         print_json({"checkpoint": found.name, "exact": result.exact, "digest": result.first})
