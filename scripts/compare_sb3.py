@@ -3,8 +3,9 @@
     python scripts/compare_sb3.py [--flips 300] [--kills 40]
 
 Flips one bit of a saved file, and kills a process while it saves, and asks each time whether the
-damage is noticed on loading and whether an earlier state can be had. Nothing is trained: a PPO
-model of the size that vtrain trains is saved as it is.
+damage is noticed on loading, whether the newest file can be loaded, and whether any can. A PPO
+model of the size that vtrain trains is saved: by `save` to one name, by `CheckpointCallback` in a
+training over a task that does nothing, and by vtrain.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import CheckpointCallback
 
 from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.errors import CheckpointError
+from vtrain.training.model import network_shape, policy_weights
 
 
 class Task(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
@@ -50,12 +53,7 @@ class Task(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
 
 def model() -> PPO:
     """A PPO model with the default network of vtrain."""
-    return PPO("MlpPolicy", Task(), policy_kwargs={"net_arch": [128, 128]}, device="cpu")
-
-
-def weights(one: PPO) -> dict[str, NDArray[Any]]:
-    """Its weights by name."""
-    return {name: value.numpy() for name, value in one.policy.state_dict().items()}
+    return PPO("MlpPolicy", Task(), policy_kwargs=network_shape([128, 128]), device="cpu")
 
 
 def main() -> None:
@@ -72,11 +70,17 @@ def main() -> None:
         found = count(arguments.flips)
         row = (found["noticed"], found["same"], found["other"])
         print(f"| {name} | " + " | ".join(map(str, row)) + " |", flush=True)
-    print("\n| killed while saving over and over | whole afterwards | nothing to load |")
-    print("| --- | --- | --- |")
-    for name, save in (("stable-baselines3 .zip", saves_sb3), ("vtrain", saves_vtrain)):
+    print("\n| killed while saving | the newest loads | an earlier one loads | none loads |")
+    print("| --- | --- | --- | --- |")
+    ways = (
+        ("stable-baselines3 `save`", saves_sb3),
+        ("stable-baselines3 `CheckpointCallback`", saves_callback),
+        ("vtrain", saves_vtrain),
+    )
+    for name, save in ways:
         found = kills(save, arguments.kills)
-        print(f"| {name} | {found['whole']} | {found['lost']} |", flush=True)
+        row = (found["newest"], found["earlier"], found["none"])
+        print(f"| {name} | " + " | ".join(map(str, row)) + " |", flush=True)
 
 
 def flips_sb3(count: int) -> Counter[str]:
@@ -84,14 +88,14 @@ def flips_sb3(count: int) -> Counter[str]:
     one = model()
     buffer = io.BytesIO()
     one.save(buffer)
-    expected, found = weights(one), Counter[str]()
+    expected, found = policy_weights(one), Counter[str]()
     chance = random.Random(1)  # noqa: S311
     for _ in range(count):
         data = bytearray(buffer.getvalue())
         place = chance.randrange(len(data))
         data[place] ^= 1 << chance.randrange(8)
         try:
-            again = weights(PPO.load(io.BytesIO(data), device="cpu"))
+            again = policy_weights(PPO.load(io.BytesIO(data), device="cpu"))
         except Exception:  # noqa: BLE001 - whatever it raises, it noticed
             found["noticed"] += 1
             continue
@@ -102,7 +106,7 @@ def flips_sb3(count: int) -> Counter[str]:
 
 def save(store: CheckpointStore, one: PPO, step: int) -> None:
     """What vtrain writes of a policy and its optimiser."""
-    arrays = weights(one)
+    arrays = policy_weights(one)
     moments = {f"{name}.{part}": np.zeros_like(v) for name, v in arrays.items() for part in "ab"}
     store.save(
         step,
@@ -144,6 +148,13 @@ def saves_sb3(folder: str) -> None:
         one.save(Path(folder) / "latest.zip")
 
 
+def saves_callback(folder: str) -> None:
+    """Train with stable-baselines3's callback, which saves at every step to a new name."""
+    one = model()
+    callback = CheckpointCallback(save_freq=1, save_path=folder)
+    one.learn(10**9, callback=callback)
+
+
 def saves_vtrain(folder: str) -> None:
     """Save checkpoint after checkpoint."""
     one, store, step = model(), CheckpointStore(Path(folder) / "checkpoints"), 0
@@ -167,24 +178,29 @@ def kills(saving: Any, count: int) -> Counter[str]:
             time.sleep(chance.uniform(0.2, 0.6))
             os.kill(process.pid or 0, signal.SIGKILL)
             process.join()
-            found["whole" if loads(Path(folder)) else "lost"] += 1
+            found[loads(Path(folder))] += 1
     return found
 
 
-def loads(folder: Path) -> bool:
-    """Whether anything that was saved can be loaded."""
-    if (folder / "latest.zip").exists():
+def loads(folder: Path) -> str:
+    """Whether the newest that was saved can be loaded, an earlier one, or none."""
+    if (folder / "checkpoints").exists():
+        store = CheckpointStore(folder / "checkpoints")
+        newest = store.checkpoints()[-1]
         try:
-            PPO.load(folder / "latest.zip", device="cpu")
-        except Exception:  # noqa: BLE001 - whatever it raises, it cannot be loaded
-            return False
-        return True
-    store = CheckpointStore(folder / "checkpoints")
-    try:
-        store.load(store.resolve("latest"))
-    except CheckpointError:
-        return False
-    return True
+            found = store.resolve("latest")
+            store.load(found)
+        except CheckpointError:
+            return "none"
+        return "newest" if found.name == newest.name and not store.damaged() else "earlier"
+    files = sorted(folder.glob("*.zip"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in files:
+        try:
+            PPO.load(path, device="cpu")
+        except Exception:  # noqa: BLE001, S112 - whatever it raises, it cannot be loaded
+            continue
+        return "newest" if path == files[0] else "earlier"
+    return "none"
 
 
 if __name__ == "__main__":
