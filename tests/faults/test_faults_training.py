@@ -32,7 +32,9 @@ TIMES = int(os.environ.get("VTRAIN_FAULTS", "1"))
 KILLS = 20 * TIMES
 ROOT = Path(__file__).parents[2]
 PHASES = {"rollout": (3, 7), "update": (5, 13), "validation": (1, 2), "save": (9, 14)}
-"""Calls at which each phase is struck."""
+"""Calls at which each phase is struck by a kill."""
+CALLS = {"rollout": 8, "update": 19, "validation": 3, "save": 30}
+"""Calls that each phase has at least in an undisturbed training."""
 SETTINGS = [(1, 1), (2, 3)] if TIMES == 1 else [(1, 1), (2, 3), (1, 3), (2, 1)]
 """Workers, and traces an episode."""
 
@@ -144,7 +146,7 @@ def test_a_stop_in_any_phase_saves_and_ends_with_143(
     for number in range(TIMES):
         run = tmp_path / f"run{number}"
         shutil.copytree(prepared, run)
-        moment = PHASES[phase][0] + number
+        moment = (PHASES[phase][0] + number - 1) % CALLS[phase] + 1
 
         stopped = finish(child(run, settings_of(1, 1), phase, moment, int(signal.SIGTERM)))
 
