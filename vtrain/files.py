@@ -212,6 +212,17 @@ class JsonlWriter:
         except OSError as error:
             raise storage_error(error, self.path) from error
 
+    def sync(self) -> None:
+        """Have the disk keep what was written, whatever happens.
+
+        Raises:
+            StorageError: It cannot.
+        """
+        try:
+            os.fsync(self._handle)
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+
     def _append(self, line: bytes) -> None:
         size = os.fstat(self._handle).st_size
         if size and os.pread(self._handle, 1, size - 1) not in (b"\n", b""):

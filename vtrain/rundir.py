@@ -308,7 +308,7 @@ def library_versions() -> dict[str, str | None]:
 def write_identity(
     run: RunDirectory, config: Config, seed: int, lineage: Mapping[str, Any] | None = None
 ) -> None:
-    """Write `run.json`; a resumed run keeps the time it was created.
+    """Write `run.json`; a resumed run keeps when it was created and what it was forked from.
 
     Args:
         run: The run directory.
@@ -320,15 +320,19 @@ def write_identity(
         StorageError: It cannot be written.
         DataError: The one that is there is damaged.
     """
-    created = read_json(run.identity).get("created") if run.identity.exists() else None
+    before = read_json(run.identity) if run.identity.exists() else {}
+    forked = before.get("forked_from")
+    if lineage and lineage.get("kind") == "forked":
+        forked = lineage
     write_json(
         run.identity,
         {
             "name": config.name,
-            "created": created or now(),
+            "created": before.get("created") or now(),
             "started": now(),
             "seed": seed,
             "lineage": lineage,
+            "forked_from": forked,
             "versions": library_versions(),
             "platform": platform.platform(),
         },

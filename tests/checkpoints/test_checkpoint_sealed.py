@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from vtrain.checkpoints.names import parse_source
 from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.sealed import NewerSchema, seal, unseal
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore
@@ -98,4 +100,35 @@ def test_nothing_is_removed_while_the_pins_are_damaged(store: CheckpointStore) -
 
     assert store.pins() == {}
     assert (store.folder / "pins.json.bad").exists()
+    path.write_bytes(b"{")
+    assert store.repair().set_aside == ["pins.json"]
+    assert len(list(store.folder.glob("pins.json.bad*"))) == 2
     assert len(store.prune(Rules(keep_last=1, keep_best=0))) == 2
+
+
+def test_pins_set_at_the_same_time_are_all_kept(store: CheckpointStore) -> None:
+    found = [save(store, step) for step in range(1, 9)]
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(store.pin, found))
+
+    assert set(store.pins()) == {item.name for item in found}
+
+
+@pytest.mark.parametrize(
+    ("text", "run", "step"),
+    [
+        ("runs/a", "runs/a", "best"),
+        ("runs/a@512", "runs/a", "512"),
+        ("runs/a@", "runs/a", "best"),
+        ("it@home", "it@home", "best"),
+        ("it@home@latest", "it@home", "latest"),
+    ],
+)
+def test_a_run_may_have_an_at_sign_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, run: str, step: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it@home").mkdir()
+
+    assert parse_source(text, "best") == (Path(run), step)

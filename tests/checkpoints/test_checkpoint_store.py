@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -9,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vtrain.checkpoints.manifest import FileRecord
 from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.errors import CheckpointError, StorageError
@@ -82,6 +85,38 @@ def test_best_without_a_pointer_is_the_highest_utility(store: CheckpointStore) -
     assert store.resolve("best").step == 2
 
 
+def test_best_without_a_pointer_is_what_the_newest_took_for_it(store: CheckpointStore) -> None:
+    """A higher utility within noise has not replaced it."""
+    save(store, 1, utility=0.5, best_step=1)
+    save(store, 2, utility=0.6, best_step=1)
+
+    assert store.resolve("best").step == 1
+    assert store.repair().pointers == {"latest": "step-000000002", "best": "step-000000001"}
+
+
+def test_of_equals_the_earlier_is_the_best(store: CheckpointStore) -> None:
+    save(store, 1, utility=0.5)
+    save(store, 2, utility=0.5)
+
+    assert store.resolve("best").step == 1
+
+
+def test_what_verifies_also_loads(store: CheckpointStore) -> None:
+    """The hashes are right, and the content is no JSON."""
+    save(store, 1)
+    second = save(store, 2)
+    (second.path / "state.json").write_text("{")
+    data = (second.path / "state.json").read_bytes()
+    record = FileRecord(len(data), hashlib.sha256(data).hexdigest())
+    files = {**second.manifest.files, "state.json": record}
+    (second.path / "manifest.json").write_bytes(replace(second.manifest, files=files).to_bytes())
+
+    (bad,) = store.verify(store.checkpoints()[-1])
+
+    assert "cannot be understood" in bad
+    assert store.resolve("latest").step == 1
+
+
 def test_a_step_saved_again_gets_a_new_name(store: CheckpointStore) -> None:
     first = save(store, 5, attempt=1)
     second = save(store, 5, attempt=2)
@@ -124,6 +159,8 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used(
     assert store.verify(bad)
     with caplog.at_level(logging.WARNING):
         assert store.resolve("latest").step == 1
+        assert bad.path.exists()  # who only reads leaves it where it is
+        assert store.resolve("latest", set_aside=True).step == 1
 
     assert "set aside" in caplog.text
     assert not bad.path.exists()
@@ -134,9 +171,11 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used(
 
 def test_a_new_save_of_a_set_aside_step_does_not_hide_it(store: CheckpointStore) -> None:
     damage(save(store, 1).path / "state.json")
-    with pytest.raises(CheckpointError, match="1 are damaged and none is whole"):
-        store.resolve("latest")
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match="1 are damaged and none is whole"):
+            store.resolve("latest", set_aside=True)
 
+    assert store.occupied()
     assert save(store, 1).name == "step-000000001-r2"
 
 
@@ -172,13 +211,27 @@ def test_a_newer_schema_is_not_taken_for_damage(store: CheckpointStore) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
 
     with pytest.raises(CheckpointError, match="schema 2"):
-        store.resolve("latest")
+        store.resolve("latest", set_aside=True)
 
     assert checkpoint.path.exists()
+    assert store.repair().newer == [checkpoint.name]
+
+
+def test_a_newer_one_that_is_passed_over_is_told(
+    store: CheckpointStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(store, 1)
+    path = save(store, 2).path / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
+
+    assert store.resolve("latest").step == 1
+
+    assert "has schema 2" in caplog.text
+    assert "step-000000001 is used instead" in caplog.text
 
 
 def test_a_manifest_cannot_reach_outside_its_folder(store: CheckpointStore) -> None:
-    from vtrain.checkpoints.manifest import FileRecord, Manifest  # noqa: PLC0415 - only here
+    from vtrain.checkpoints.manifest import Manifest  # noqa: PLC0415 - only here
 
     checkpoint = save(store, 1)
     hostile = Manifest(1, "", {"../x.json": FileRecord(1, "")}, {}, {})

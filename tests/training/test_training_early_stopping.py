@@ -29,6 +29,10 @@ def test_patience_counts_the_checks_without_gain() -> None:
     assert not after(config, 1.0, 1.4, 1.5, 1.9).stopped
 
 
+def test_standing_still_is_no_gain() -> None:
+    assert after(EarlyStoppingConfig(patience=2), 1.0, 1.0, 1.0).stopped
+
+
 def test_without_patience_it_never_ends() -> None:
     assert not after(EarlyStoppingConfig(), *[0.0] * 100).stopped
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle  # noqa: TID251 - to plant one
 import shutil
 import zipfile
@@ -99,6 +100,39 @@ def test_other_files_are_refused_by_name(tmp_path: Path, content: bytes) -> None
 
     with pytest.raises(CheckpointError, match=r"a\.zip"):
         read_sb3(tmp_path / "a.zip")
+
+
+def planted(source: Path, target: Path, **changes: object) -> Path:
+    """A copy whose ``data`` says something else."""
+    with zipfile.ZipFile(source) as old:
+        data = {**json.loads(old.read("data")), **changes}
+    return plant(source, target, "data", json.dumps(data).encode())
+
+
+@pytest.mark.parametrize("steps", [-5, 10**30, "many", None])
+def test_an_impossible_number_of_steps_is_left_out(
+    exported: Path, tmp_path: Path, steps: object
+) -> None:
+    path = planted(exported, tmp_path / "odd.zip", num_timesteps=steps)
+
+    made = read_sb3(path).save(CheckpointStore(tmp_path / "other" / "checkpoints"))
+
+    assert made.name == "step-000000000"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_odd_weights_are_refused(exported: Path, tmp_path: Path, dtype: torch.dtype) -> None:
+    with zipfile.ZipFile(exported) as old:
+        weights = torch.load(  # noqa: TID251 - tensors alone
+            io.BytesIO(old.read("policy.pth")), weights_only=True
+        )
+    odd = {name: torch.full_like(value, float("nan")).to(dtype) for name, value in weights.items()}
+    buffer = io.BytesIO()
+    torch.save(odd, buffer)  # noqa: TID251 - to plant it
+    path = plant(exported, tmp_path / "odd.zip", "policy.pth", buffer.getvalue())
+
+    with pytest.raises(CheckpointError, match=r"odd\.zip"):
+        read_sb3(path)
 
 
 def test_an_exported_file_of_plain_weights_traces(best: Checkpoint, tmp_path: Path) -> None:

@@ -40,3 +40,14 @@ def test_a_stop_before_there_is_a_policy_promises_none(tmp_path: Path) -> None:
     assert error.exit_code == 143
     assert "before there was a policy" in error.message
     assert "--resume" not in str(error)
+
+
+def test_less_time_than_the_next_step_takes_is_none() -> None:
+    stop = StopRequest(3600.0)
+
+    assert not stop.ends_within(0.0)
+    assert not stop.ends_within(60.0)
+    assert not stop.wanted
+    assert stop.ends_within(7200.0)
+    assert stop.out_of_time
+    assert not StopRequest(0.0).ends_within(1e9)

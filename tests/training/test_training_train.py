@@ -171,6 +171,8 @@ def test_a_fork_starts_from_the_other_runs_policy_and_records_it(new_run: NewRun
     lineage = json.loads(child.identity.read_text())["lineage"]
     assert lineage["kind"] == "forked"
     assert lineage["run"] == str(parent.root)
+    train(tiny("ppo.total_traces=32"), child, resume=True)
+    assert json.loads(child.identity.read_text())["forked_from"] == lineage
     first = CheckpointStore(child.checkpoints).checkpoints()[0]
     weights = CheckpointStore(child.checkpoints).load(first).tensors["policy"]
     expected = newest(parent).tensors["policy"]

@@ -71,6 +71,17 @@ class Checkpoint:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     @property
+    def best_step(self) -> int | None:
+        """Step of the checkpoint that was the best when this one was written; None if unknown."""
+        best = self.info.get("best_step")
+        if best is None and "state.json" in self.manifest.files:  # of earlier versions
+            try:
+                best = json.loads(self.manifest.read_file(self.path, "state.json"))["best"][1]
+            except (CheckpointError, ValueError, KeyError, TypeError, IndexError):
+                return None
+        return best if isinstance(best, int) and not isinstance(best, bool) else None
+
+    @property
     def metrics(self) -> dict[str, float]:
         """The finite figures of its update and its validation check, and its utility."""
         recorded = [self.info.get("figures"), self.info.get("check"), {"utility": self.utility}]

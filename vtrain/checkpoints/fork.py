@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from vtrain.checkpoints.names import parse_source
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.errors import UsageError
 from vtrain.rundir import RunDirectory, storage_error, write_bytes
@@ -29,9 +30,9 @@ def fork_run(source: str, target: Path) -> Checkpoint:
         UsageError: `target` holds a run.
         StorageError: `target` cannot be written.
     """
-    name, _, step = source.partition("@")
-    origin = RunDirectory.open(Path(name))
-    checkpoint = CheckpointStore(origin.checkpoints).resolve(step or "best")
+    path, step = parse_source(source, "best")
+    origin = RunDirectory.open(path)
+    checkpoint = CheckpointStore(origin.checkpoints).resolve(step)
     if target.exists() and any(target.iterdir()):
         raise UsageError(f"{target} exists and is not empty.", hint="Name a new folder.")
     made = RunDirectory.create(target, name=target.name)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vtrain.checkpoints.sealed import NewerSchema, seal, unseal
 from vtrain.errors import CheckpointError
-from vtrain.rundir import write_bytes
+from vtrain.rundir import storage_error, write_bytes
 
 _FILE = "pins.json"
 _SCHEMA = 2
@@ -37,13 +42,27 @@ def read_pins(folder: Path) -> dict[str, str]:
         ) from error
 
 
-def write_pins(folder: Path, pinned: dict[str, str]) -> None:
-    """Replace the list.
+@contextmanager
+def change_pins(folder: Path) -> Iterator[dict[str, str]]:
+    """The list, to be changed: written at the end of the block, one process after another.
 
     Raises:
+        CheckpointError: The list is damaged.
         StorageError: It cannot be written.
     """
-    write_bytes(folder / _FILE, seal({"schema": _SCHEMA, "pinned": pinned}))
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        pinned = read_pins(folder)
+        before = dict(pinned)
+        yield pinned
+        if pinned != before:
+            write_bytes(folder / _FILE, seal({"schema": _SCHEMA, "pinned": pinned}))
+    finally:
+        os.close(handle)
 
 
 def set_pins_aside(folder: Path) -> Path:
@@ -54,5 +73,7 @@ def set_pins_aside(folder: Path) -> Path:
     """
     path = folder / _FILE
     target = path.with_name(f"{_FILE}.bad")
+    if target.exists():
+        target = path.with_name(f"{_FILE}.bad-{secrets.token_hex(4)}")
     path.rename(target)
     return target

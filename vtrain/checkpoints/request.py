@@ -40,14 +40,11 @@ def ask(run: RunDirectory, wait: float = 0.0) -> str | None:
         CheckpointError: Nobody trains there, or it took longer.
         StorageError: The request cannot be written.
     """
-    try:
-        with run.lock("checkpoint request"):
-            raise CheckpointError(
-                f"Nobody trains in {run.root}.",
-                hint="What was saved last is there: 'vtrain checkpoint list'.",
-            )
-    except RunLocked:
-        pass
+    if not _held(run):
+        raise CheckpointError(
+            f"Nobody trains in {run.root}.",
+            hint="What was saved last is there: 'vtrain checkpoint list'.",
+        )
     write_json(run.checkpoints / _FILE, {"asked": now()})
     if not wait:
         return None
@@ -55,8 +52,23 @@ def ask(run: RunDirectory, wait: float = 0.0) -> str | None:
     while time.monotonic() < end:
         if not requested(run):
             return read_pointer(run.checkpoints, "latest")
+        if not _held(run):
+            fulfil(run)
+            raise CheckpointError(
+                f"The training in {run.root} ended before it answered.",
+                hint="What was saved last is there: 'vtrain checkpoint list'.",
+            )
         time.sleep(_POLL_S)
     raise CheckpointError(
         f"No checkpoint was written within {wait:g} s.",
         hint="An update may take longer: look with 'vtrain monitor watch'.",
     )
+
+
+def _held(run: RunDirectory) -> bool:
+    """Whether another process works in a run."""
+    try:
+        with run.lock("checkpoint request"):
+            return False
+    except RunLocked:
+        return True

@@ -40,8 +40,9 @@ def unseal(path: Path, *, newest: int, unsealed: int = 0) -> dict[str, Any]:
         body = json.loads(data)
         schema = body["schema"]
         if isinstance(schema, int) and schema > newest:
+            doubt = "" if _is_sealed(body) else ", or is damaged: its digest does not match"
             raise NewerSchema(
-                f"{path} has schema {schema}, and this vtrain reads up to {newest}.",
+                f"{path} has schema {schema}, and this vtrain reads up to {newest}{doubt}.",
                 hint="Update vtrain.",
             )
         if schema == unsealed and "digest" not in body:
@@ -70,6 +71,10 @@ def read_regular(path: Path, most: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _is_sealed(body: Mapping[str, Any]) -> bool:
+    return body.get("digest") == _digest({k: v for k, v in body.items() if k != "digest"})
 
 
 def _digest(body: Mapping[str, Any]) -> str:

@@ -16,7 +16,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from vtrain.checkpoints.manifest import (
     is_file_name,
 )
 from vtrain.checkpoints.names import checkpoint_name, parse_name
-from vtrain.checkpoints.pins import read_pins, set_pins_aside, write_pins
+from vtrain.checkpoints.pins import change_pins, read_pins, set_pins_aside
 from vtrain.checkpoints.pointers import POINTERS, read_pointer, write_pointer
 from vtrain.checkpoints.retention import Candidate, Removal, Rules, surplus
 from vtrain.checkpoints.sealed import NewerSchema
@@ -53,6 +54,21 @@ __all__ = ["Checkpoint", "CheckpointStore", "Loaded"]
 logger = logging.getLogger(__name__)
 
 _TRAIN = "Make one with 'vtrain train'."
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a repair did.
+
+    Attributes:
+        pointers: What `latest` and `best` name now; None where nothing is left to name.
+        set_aside: Names of what was damaged and is out of the way now.
+        newer: Names of checkpoints of a later version, left as they are.
+    """
+
+    pointers: dict[str, str | None]
+    set_aside: list[str]
+    newer: list[str]
 
 
 class CheckpointStore:
@@ -113,14 +129,29 @@ class CheckpointStore:
         return found
 
     def verify(self, checkpoint: Checkpoint) -> list[str]:
-        """What is wrong with a checkpoint's files; empty when all are as they were written."""
-        return checkpoint.problems()
+        """What is wrong with a checkpoint; empty when it is as it was written, and loads."""
+        problems = checkpoint.problems()
+        if not problems:
+            try:
+                checkpoint.load()
+            except CheckpointError as error:
+                problems = [error.message]
+        return problems
 
-    def resolve(self, which: str) -> Checkpoint:
+    def occupied(self) -> bool:
+        """Whether anything is there that is a checkpoint, or was one, or will be readable later."""
+        return bool(self._found()) or any(self.folder.glob("step-*.bad*"))
+
+    def resolve(self, which: str, *, set_aside: bool = False) -> Checkpoint:
         """The checkpoint that ``best``, ``latest`` or a step names, verified.
 
-        For ``best`` and ``latest`` a damaged one is set aside and the next one taken, with a
+        For ``best`` and ``latest`` a damaged one is passed over and the next one taken, with a
         warning in the log; a step is that step or an error.
+
+        Args:
+            which: ``best``, ``latest``, a step or a name.
+            set_aside: Whether damaged ones are renamed, so that nobody meets them again; for who
+                holds the lock of the run.
 
         Raises:
             CheckpointError: There is none that verifies.
@@ -128,9 +159,26 @@ class CheckpointStore:
         found = self._found()
         candidates = [item for item in found if isinstance(item, Checkpoint)][::-1]
         if which == "best":
-            candidates.sort(key=self._merit(), reverse=True)
+            candidates.sort(key=self._merit(candidates), reverse=True)
         elif which != "latest":
             return self._at_step(which, candidates)
+        newer = self._unreadable(found, rename=set_aside)
+        for checkpoint in candidates:
+            problems = self.verify(checkpoint)
+            if problems:
+                self._pass_over(checkpoint.path, problems[0], rename=set_aside)
+                continue
+            for error in newer:
+                logger.warning("%s", error.message)
+            if newer or checkpoint is not candidates[0]:
+                logger.warning("%s is used instead.", checkpoint.name)
+            return checkpoint
+        raise self._none_usable(newer, len(candidates))
+
+    def _unreadable(
+        self, found: Iterable[Checkpoint | tuple[Path, CheckpointError]], *, rename: bool
+    ) -> list[CheckpointError]:
+        """Pass over those whose manifest is damaged; what is said of those of a later version."""
         newer: list[CheckpointError] = []
         for item in found:
             if isinstance(item, Checkpoint):
@@ -139,19 +187,20 @@ class CheckpointStore:
             if isinstance(error, NewerSchema):
                 newer.append(error)
             else:
-                self._set_aside(path, error.message)
-        for checkpoint in candidates:
-            problems = checkpoint.problems()
-            if not problems:
-                if checkpoint is not candidates[0]:
-                    logger.warning("%s is used instead.", checkpoint.name)
-                return checkpoint
-            self._set_aside(checkpoint.path, problems[0])
+                self._pass_over(path, error.message, rename=rename)
+        return newer
+
+    def _none_usable(self, newer: Sequence[CheckpointError], tried: int) -> CheckpointError:
         if newer:
-            raise newer[-1]
-        bad = len(self.damaged())
-        what = f"{bad} are damaged and none is whole" if bad else "there is none yet"
-        raise CheckpointError(f"No checkpoint can be used from {self.folder}: {what}.", hint=_TRAIN)
+            return newer[-1]
+        where = f"No checkpoint can be used from {self.folder}"
+        bad = max(tried, len(self.damaged()))
+        if bad:
+            return CheckpointError(
+                f"{where}: {bad} are damaged and none is whole.",
+                hint="Look with 'vtrain checkpoint verify', or train in another run directory.",
+            )
+        return CheckpointError(f"{where}: there is none yet.", hint=_TRAIN)
 
     def load(self, checkpoint: Checkpoint) -> Loaded:
         """Read a checkpoint, checking each file before it is parsed.
@@ -216,7 +265,8 @@ class CheckpointStore:
             CheckpointError: The list of pins is damaged.
             StorageError: It cannot be written.
         """
-        write_pins(self.folder, {**self.pins(), checkpoint.name: note})
+        with change_pins(self.folder) as pinned:
+            pinned[checkpoint.name] = note
         self._describe()
 
     def unpin(self, checkpoint: Checkpoint) -> bool:
@@ -226,50 +276,48 @@ class CheckpointStore:
             CheckpointError: The list of pins is damaged.
             StorageError: It cannot be written.
         """
-        pinned = self.pins()
-        if checkpoint.name not in pinned:
-            return False
-        del pinned[checkpoint.name]
-        write_pins(self.folder, pinned)
+        with change_pins(self.folder) as pinned:
+            was = pinned.pop(checkpoint.name, None) is not None
         self._describe()
-        return True
+        return was
 
-    def repair(self) -> dict[str, str | None]:
+    def repair(self) -> Repair:
         """Set damaged checkpoints aside and point `latest` and `best` at what verifies.
 
         A damaged list of pins is set aside too, so that a new one can begin.
-
-        Returns:
-            What each pointer names now; None where nothing is left to name.
 
         Raises:
             StorageError: A pointer cannot be written.
         """
         whole: list[Checkpoint] = []
+        aside, newer = [], []
         for item in self._found():
-            if isinstance(item, Checkpoint):
-                problems = item.problems()
-                if problems:
-                    self._set_aside(item.path, problems[0])
-                else:
-                    whole.append(item)
-            elif not isinstance(item[1], NewerSchema):
-                self._set_aside(item[0], item[1].message)
+            path, problems = (
+                (item.path, self.verify(item))
+                if isinstance(item, Checkpoint)
+                else (item[0], [item[1].message])
+            )
+            if isinstance(item, tuple) and isinstance(item[1], NewerSchema):
+                newer.append(path.name)
+            elif problems:
+                self._pass_over(path, problems[0], rename=True)
+                aside.append(path.name)
+            elif isinstance(item, Checkpoint):
+                whole.append(item)
         judged = [item for item in whole if item.utility is not None]
-        best = self.pointer("best")
-        chosen = next((item for item in judged if item.name == best), None) or max(
-            judged, key=lambda item: (item.utility, item.step), default=None
-        )
+        chosen = max(judged, key=self._merit(whole[::-1]), default=None)
         for name, target in (("latest", whole[-1] if whole else None), ("best", chosen)):
             if target is not None:
                 self._point(name, target)
             else:
                 (self.folder / f"{name}.json").unlink(missing_ok=True)
-        self._repair_pins()
+        pins = self._repair_pins()
         self._describe()
-        return {name: self.pointer(name) for name in POINTERS}
+        pointers = {name: self.pointer(name) for name in POINTERS}
+        return Repair(pointers, [*aside, *([pins] if pins else [])], newer)
 
-    def _repair_pins(self) -> None:
+    def _repair_pins(self) -> str | None:
+        """Set a damaged list of pins aside; its name when it was."""
         try:
             self.pins()
         except NewerSchema:
@@ -280,6 +328,8 @@ class CheckpointStore:
             except OSError as failure:
                 raise storage_error(failure, self.folder) from failure
             logger.warning("%s It is kept as %s.", error.message, target)
+            return "pins.json"
+        return None
 
     def _found(self) -> list[Checkpoint | tuple[Path, CheckpointError]]:
         """What the folders named like checkpoints hold, by step and then by age."""
@@ -299,7 +349,7 @@ class CheckpointStore:
         candidates = list(candidates)
         same = [item for item in candidates if which in (str(item.step), item.name)]
         for checkpoint in same:
-            problems = checkpoint.problems()
+            problems = self.verify(checkpoint)
             if not problems:
                 return checkpoint
             logger.warning("%s is damaged: %s", checkpoint.path, problems[0])
@@ -310,17 +360,34 @@ class CheckpointStore:
             hint="Give one of these, 'best' or 'latest'.",
         )
 
-    def _merit(self) -> Callable[[Checkpoint], tuple[bool, float, int]]:
-        best = self.pointer("best")
+    def _merit(
+        self, newest_first: Sequence[Checkpoint]
+    ) -> Callable[[Checkpoint], tuple[bool, bool, float, int]]:
+        """Orders checkpoints by how good they are.
 
-        def merit(item: Checkpoint) -> tuple[bool, float, int]:
-            utility = -math.inf if item.utility is None else item.utility
-            return (item.name == best, utility, item.step)
+        First comes the one that is pointed at, then the one that the newest whole one takes for the
+        best (which is not the one with the highest utility, but the last that was better beyond
+        noise), then by utility, of equal ones the earlier; then those that were not judged.
+        """
+        pointed = self.pointer("best")
+        recorded = None
+        if pointed is None:
+            whole = next((item for item in newest_first if not item.problems()), None)
+            recorded = whole.best_step if whole else None
+
+        def merit(item: Checkpoint) -> tuple[bool, bool, float, int]:
+            if item.utility is None:
+                return (item.name == pointed, item.step == recorded, -math.inf, item.step)
+            return (item.name == pointed, item.step == recorded, item.utility, -item.step)
 
         return merit
 
-    def _set_aside(self, path: Path, reason: str) -> None:
+    def _pass_over(self, path: Path, reason: str, *, rename: bool) -> None:
+        """Say that a checkpoint is damaged; out of the way with it, if wanted."""
         if not path.exists():  # pruned by the trainer in the meantime
+            return
+        if not rename:
+            logger.warning("%s is damaged: %s", path, reason)
             return
         target = path.with_name(f"{path.name}.bad")
         if target.exists():

@@ -23,7 +23,7 @@ VERBS = {
     "data": "Prepare, inspect and split logos; make sample logos.",
     "train": "Train a policy with PPO on traces of the prepared logos.",
     "validate": "Judge a policy against baselines on held-out logos.",
-    "checkpoint": "List, show and verify the checkpoints of a run.",
+    "checkpoint": "Look at, check, keep, repair and exchange the checkpoints of a run.",
     "monitor": "Summarise a run: progress, resources, events.",
     "run": "All stages in order, skipping what is up to date.",
     "trace": "Use a policy: images in, SVGs out.",

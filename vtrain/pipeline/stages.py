@@ -15,7 +15,7 @@ from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.data.records import SPLITS
-from vtrain.errors import CheckpointError, DataError
+from vtrain.errors import DataError
 from vtrain.monitoring.sampler import start_sampler
 from vtrain.pipeline.fingerprints import (
     Entry,
@@ -179,10 +179,13 @@ class Stages:
             return None
 
     def _latest(self) -> Checkpoint | None:
-        try:
-            return CheckpointStore(self.run.checkpoints).resolve("latest")
-        except CheckpointError:
-            return None
+        """The newest checkpoint; None when there is none, or it is not wanted.
+
+        Raises:
+            CheckpointError: There are some, and none can be used: they are not to be lost.
+        """
+        store = CheckpointStore(self.run.checkpoints)
+        return None if self.force or not store.occupied() else store.resolve("latest")
 
     def _resumes(
         self, entry: Entry | None, latest: Checkpoint | None, catalog: Catalog, *, same: bool

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as TimeLimit
 from concurrent.futures import wait
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -134,6 +135,8 @@ def start_quietly(pool: ProcessPool) -> None:
     imports, an interrupt would print a traceback. The pool's own threads inherit it likewise, and
     so do the workers that replace others.
     """
+    # On its start multiprocessing's tracker lets SIGINT through again: so it starts before.
+    resource_tracker.ensure_running()
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         _ = pool.active  # looking starts it

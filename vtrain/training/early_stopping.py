@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from vtrain.config.schema import EarlyStoppingConfig
@@ -26,7 +27,8 @@ class EarlyStopping:
 
     def after_check(self, utility: float) -> None:
         """Take in a check's mean utility over the baseline."""
-        if self._best is None or utility >= self._best + self._config.min_gain:
+        rise = math.inf if self._best is None else utility - self._best
+        if rise > 0 and rise >= self._config.min_gain:
             self._best, self._checks = utility, 0
         else:
             self._checks += 1

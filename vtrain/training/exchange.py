@@ -34,6 +34,7 @@ Arrays = dict[str, NDArray[Any]]
 
 _OURS = "vtrain_policy.safetensors"
 _MAX_BYTES = 500_000_000
+_MAX_STEPS = 10**12
 
 
 class _Spaces(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
@@ -126,12 +127,14 @@ def read_sb3(source: Path) -> ForeignPolicy:
         zipfile.BadZipFile,
         KeyError,
         ValueError,
+        TypeError,
         RuntimeError,
         AttributeError,
     ) as error:
         raise CheckpointError(
-            f"{source} is no policy that can be imported: {str(error).splitlines()[0]}.",
-            hint="Export one with 'vtrain checkpoint export'.",
+            f"{source} is no policy that can be imported: {_reason(error)}.",
+            hint="Export one with 'vtrain checkpoint export'; stable-baselines3's own `save` "
+            "leaves the normaliser out, without which the weights mean nothing.",
         ) from error
     except Exception as error:
         # torch refuses whatever is not a tensor with an exception of pickle's.
@@ -142,7 +145,16 @@ def read_sb3(source: Path) -> ForeignPolicy:
             hint="Save its weights alone, or export it with 'vtrain checkpoint export'.",
         ) from error
     PolicyNetwork.from_arrays(arrays, name=str(source))
-    return ForeignPolicy(source.name, arrays, int(steps) if isinstance(steps, int) else 0)
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise CheckpointError(f"{source} holds numbers that are not finite, in {name}.")
+    known = isinstance(steps, int) and 0 <= steps <= _MAX_STEPS
+    return ForeignPolicy(source.name, arrays, steps if known else 0)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error; a KeyError's comes in quotes."""
+    return str(error.args[0] if error.args else error).splitlines()[0].rstrip(".")
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from stable_baselines3 import PPO
 
+from vtrain.agent.network import PolicyNetwork
 from vtrain.checkpoints.compare import Change, config_changes, version_changes
+from vtrain.checkpoints.names import parse_source
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore, Loaded
 from vtrain.config.schema import Config
 from vtrain.errors import CheckpointError
@@ -41,7 +43,8 @@ class Origin:
     def lineage(self) -> dict[str, Any]:
         """For run.json and events."""
         kind = "resumed" if self.resumed else "forked"
-        return {"kind": kind, "run": str(self.run), "checkpoint": self.checkpoint.name}
+        run = str(self.run.absolute())
+        return {"kind": kind, "run": run, "checkpoint": self.checkpoint.name}
 
     @property
     def state(self) -> ExactState:
@@ -73,7 +76,8 @@ class Origin:
         if self.checkpoint.info.get("dataset") != dataset:
             found.append(Change("dataset", self.checkpoint.info.get("dataset"), dataset))
         threads = self.checkpoint.info.get("torch_threads")
-        if threads is not None and threads != torch.get_num_threads():
+        named = any(change.what == "resources.torch_threads" for change in found)
+        if threads is not None and threads != torch.get_num_threads() and not named:
             found.append(Change("torch threads", threads, torch.get_num_threads()))
         return found + version_changes(self.checkpoint.manifest.versions, library_versions())
 
@@ -108,7 +112,25 @@ class Origin:
                 f"{config.ppo.n_envs}.",
                 hint=f"Go on with --set ppo.n_envs={saved}, or use --fork {self.run}.",
             )
+        self.check_network(config)
         return found
+
+    def check_network(self, config: Config) -> None:
+        """Make sure that the policy fits, before anything is written.
+
+        Raises:
+            CheckpointError: The network has another shape, or cannot be used at all.
+        """
+        arrays = self.loaded.tensors["policy"]
+        layers = PolicyNetwork.from_arrays(arrays, name=self.checkpoint.name).layers[:-1]
+        saved = tuple(len(bias) for _, bias in layers)
+        if saved != tuple(config.ppo.hidden):
+            raise CheckpointError(
+                f"The policy of {self.checkpoint.name} has hidden layers of {list(saved)} units, "
+                f"and ppo.hidden is {list(config.ppo.hidden)}.",
+                hint=f"Use --set ppo.hidden=[{','.join(map(str, saved))}], or train anew in "
+                "another run directory.",
+            )
 
     def give_policy(self, model: PPO) -> None:
         """Put the checkpoint's policy into a model.
@@ -152,14 +174,20 @@ def find_origin(run: RunDirectory, *, resume: bool, fork: str | None) -> Origin 
     """
     if not resume and fork is None:
         return None
-    name, _, step = (fork or "").partition("@")
-    source = RunDirectory.open(Path(name)) if fork else run
+    path, step = parse_source(fork, "best") if fork else (run.root, "latest")
+    source = RunDirectory.open(path) if fork else run
     store = CheckpointStore(source.checkpoints)
-    checkpoint = store.resolve(step or ("best" if fork else "latest"))
+    checkpoint = store.resolve(step, set_aside=resume)
     table = checkpoint.info.get("table")
     if table != TABLE_DIGEST:
         raise CheckpointError(
             f"{checkpoint.name} in {source.root} was trained with another parameter table.",
             hint="Train anew: `vtrain train` without --resume and --fork.",
         )
-    return Origin(checkpoint, store.load(checkpoint), resumed=fork is None, run=source.root)
+    loaded = store.load(checkpoint)
+    if resume and "state" not in loaded.documents:
+        raise CheckpointError(
+            f"{checkpoint.path} holds a policy and no state of a training to go on with.",
+            hint=f"Start another run from it: vtrain train --run NEW --fork {source.root}",
+        )
+    return Origin(checkpoint, loaded, resumed=fork is None, run=source.root)

@@ -84,7 +84,9 @@ class Saving:
             ppo = self._config.ppo
             count += ppo.total_traces // (ppo.n_envs * ppo.n_steps * kept.keep_every)
         free = shutil.disk_usage(self._run.root).free
-        if each * count > free:
+        # What is there already is pruned as the new ones come.
+        there = sum(item.size for item in self._store.checkpoints())
+        if each * count > free + there:
             raise CheckpointError(
                 f"The checkpoints would take some {each * count / 1e6:,.0f} MB ({count} of "
                 f"{each / 1e6:,.1f} MB), and {self._run.root} has {free / 1e6:,.0f} MB free.",
@@ -167,6 +169,7 @@ class Saving:
             "dataset": self._problem.catalog.digest,
             "table": TABLE_DIGEST,
             "stage": stage,
+            "best_step": self.best.step if self.best else None,
             "torch_threads": self._config.resources.torch_threads,
         }
         return tensors, documents, info

@@ -14,6 +14,7 @@ from stable_baselines3 import PPO
 from vtrain.agent.network import PolicyNetwork
 from vtrain.checkpoints.compare import Change
 from vtrain.checkpoints.request import requested
+from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
@@ -110,6 +111,7 @@ class Session:
         self._update = 0
         self._defaults: dict[str, Measurement] = {}
         self._saved_at = self._checked_at = -1
+        self._check_seconds = 0.0
         self._boundary: ExactState | None = None
 
     def run(self) -> TrainingResult:
@@ -165,12 +167,20 @@ class Session:
         with JsonlWriter(self._run.metrics) as metrics:
             self._boundary = self._capture()
             # A run that was stopped early stays so when it is gone on from.
-            while not (self._early.stopped or self._stop.wanted):
+            longest = 0.0
+            # Neither another update nor the last check may end beyond the time limit.
+            while not (
+                self._early.stopped
+                or self._stop.wanted
+                or self._stop.ends_within(longest + self._check_seconds)
+            ):
+                began = time.monotonic()
                 update = next(learning, None)
                 if update is None:
                     break
                 self._after(update, metrics)
                 self._boundary = self._capture()
+                longest = max(longest, time.monotonic() - began)
 
     def _capture(self) -> ExactState:
         state = capture(self._model, self._env, self._curriculum, update=self._update)
@@ -230,8 +240,7 @@ class Session:
             self._saved_at = self._update
             if self._origin.checkpoint.info.get("check") is not None:
                 self._checked_at = self._update
-            kept = [row for row in read_jsonl(self._run.metrics) if row["update"] <= self._update]
-            write_jsonl(self._run.metrics, kept)
+            self._continue_curve()
             self._event(
                 "resumed",
                 update=self._update,
@@ -257,6 +266,28 @@ class Session:
             self._event("warm-start", **asdict(warm))
         state = self._capture()
         self._save(state, self._check(state))
+
+    def _continue_curve(self) -> None:
+        """Keep each update's record once, up to the one that is gone on from.
+
+        A line that was torn or lost comes back from its checkpoint.
+        """
+        records = {
+            int(row["update"]): row
+            for row in read_jsonl(self._run.metrics)
+            if isinstance(row.get("update"), int)
+        }
+        for checkpoint in CheckpointStore(self._run.checkpoints).checkpoints():
+            figures = checkpoint.info.get("figures")
+            if checkpoint.update and figures:
+                records.setdefault(checkpoint.update, {**figures, "wall": {}})
+        wanted = range(1, self._update + 1)
+        missing = [number for number in wanted if number not in records]
+        if missing:
+            told = f"{self._run.metrics} lacks {len(missing)} of {self._update} updates"
+            self._event("metrics-lost", updates=missing)
+            self._tell(TrainingEvent("warning", f"{told}, from {missing[0]} on; they are lost."))
+        write_jsonl(self._run.metrics, [records[n] for n in wanted if n in records])
 
     def _after(self, update: Update, metrics: JsonlWriter) -> None:
         """Record an update; check, save and promote when due."""
@@ -284,6 +315,7 @@ class Session:
         # Before the checkpoint: a resume drops records that are newer than its checkpoint, and can
         # not make up for one that is missing.
         metrics.write(record)
+        metrics.sync()
         if ended:
             self._stage_ended(ended)
         total = self._config.ppo.total_traces
@@ -309,7 +341,9 @@ class Session:
         network = PolicyNetwork.from_arrays(
             self._saving.policy(state), name="the policy in training"
         )
+        began = time.monotonic()
         check = check_policy(network, self._problem, self._engine, self._config.scoring)
+        self._check_seconds = time.monotonic() - began
         self._checked_at = self._update
         self._tell(TrainingEvent("check", "Checked", data=check.as_dict()))
         return check

@@ -33,6 +33,12 @@ class StopRequest:
         """Whether the time limit has passed."""
         return self._end is not None and time.monotonic() >= self._end
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether less time is left than what comes next takes; then time is out."""
+        if self._end is not None and seconds and time.monotonic() + seconds >= self._end:
+            self._end = time.monotonic()
+        return self.out_of_time
+
     @property
     def wanted(self) -> bool:
         """Whether to stop at the next opportunity."""

@@ -66,7 +66,7 @@ def train(
         run.lock("train"),
         stop_requests(limit, signals=handle_signals, cancelled=cancelled) as stop,
     ):
-        if not resume and CheckpointStore(run.checkpoints).checkpoints():
+        if not resume and CheckpointStore(run.checkpoints).occupied():
             raise UsageError(
                 f"{run.root} has checkpoints already.",
                 hint="Go on with --resume, or train in another --run directory.",
@@ -197,6 +197,8 @@ def _session(
     changes: list[Change] = []
     if origin and origin.resumed:
         changes = origin.check_changes(config, problem.catalog.digest, accept=accept_changes)
+    elif origin:
+        origin.check_network(config)
     # Only now: a resume that is refused leaves the run as it was.
     write_text(run.config, dump_yaml(config))
     write_identity(run, config, config.seed, origin.lineage if origin else None)

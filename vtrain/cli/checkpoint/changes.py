@@ -62,16 +62,17 @@ def restore(run: RunOption = None, as_json: JsonOption = False) -> None:
     directory = RunDirectory.open(run)
     store = CheckpointStore(directory.checkpoints)
     with directory.lock("checkpoint restore"):
-        pointers = store.repair()
-    aside = [path.name for path, _ in store.damaged()]
+        done = store.repair()
     if as_json:
-        print_json({**pointers, "set_aside": aside})
+        print_json({**done.pointers, "set_aside": done.set_aside, "newer": done.newer})
     else:
-        for name, target in pointers.items():
+        for name, target in done.pointers.items():
             say(f"{name}: {target or 'none'}")
-        if aside:
-            say(f"Set aside: {', '.join(aside)}.")
-    if pointers["latest"] is None:
+        if done.set_aside:
+            say(f"Set aside: {', '.join(done.set_aside)}.")
+        if done.newer:
+            say(f"Of a later version of vtrain, and left alone: {', '.join(done.newer)}.")
+    if done.pointers["latest"] is None:
         raise CheckpointError(f"No checkpoint in {store.folder} is whole.")
 
 

@@ -80,8 +80,9 @@ def import_(
     Example: vtrain checkpoint import policy.zip --run runs/other --trust-pickle
     """
     from vtrain.checkpoints.store import CheckpointStore
+    from vtrain.config.load import load_config
     from vtrain.errors import UsageError
-    from vtrain.rundir import RunDirectory
+    from vtrain.rundir import RunDirectory, write_identity
 
     if not trust:
         raise UsageError(
@@ -92,6 +93,14 @@ def import_(
 
     policy = read_sb3(source)
     directory = RunDirectory.create(run, name=run.name)
+    store = CheckpointStore(directory.checkpoints)
     with directory.lock("checkpoint import"):
-        made = policy.save(CheckpointStore(directory.checkpoints))
-    say(f"Imported {source} as {made.name}. Use it with: vtrain train --run NEW --fork {run}")
+        if store.occupied():
+            # It would become the newest, and has nothing that a training could go on with.
+            raise UsageError(f"{run} has checkpoints already.", hint="Import into a new folder.")
+        if not directory.identity.exists():
+            write_identity(directory, load_config((), ()).config, 0)
+        made = policy.save(store)
+    say(f"Imported {source} as {made.name}.")
+    say(f"Use it: vtrain trace logo.png -o logo.svg --run {run}, or prepare data in a new run and")
+    say(f"start from it: vtrain train --run NEW --fork {run}")

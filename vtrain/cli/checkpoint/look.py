@@ -22,10 +22,16 @@ def list_(run: RunOption = None, as_json: JsonOption = False) -> None:
 
     Example: vtrain checkpoint list --run runs/logos
     """
+    from vtrain.errors import CheckpointError
+
     store = open_store(run)
     found = store.checkpoints()
     marks = {name: store.pointer(name) for name in ("latest", "best")}
-    pinned = store.pins()
+    try:
+        pinned = store.pins()
+    except CheckpointError as error:
+        say(str(error))
+        pinned = {}
     damaged = store.damaged()
     if as_json:
         print_json(
@@ -96,27 +102,34 @@ def verify(
     """
     from vtrain.errors import CheckpointError
 
-    if resume:
-        _verify_resume(run, which or "latest", as_json=as_json)
-        return
     store = open_store(run)
-    found = _named(store, which)
+    found = _named(store, which or "latest" if resume else which)
     problems = {item.name: store.verify(item) for item in found}
-    if which is None:
+    if which is None and not resume:
         problems |= {path.name: [problem] for path, problem in store.damaged()}
     bad = {name: listed for name, listed in problems.items() if listed}
+    proof = _replay(run, found[-1]) if resume and not bad else None
     if as_json:
-        print_json({"checked": list(problems), "problems": bad})
+        print_json({"checked": list(problems), "problems": bad, "resume": proof})
     else:
         for name, listed in problems.items():
             say(f"{name}: {'; '.join(listed) if listed else 'whole'}")
     if bad:
         raise CheckpointError(
-            f"{len(bad)} of {len(problems)} checkpoints in {store.folder} are damaged.",
-            hint="Loading 'best' or 'latest' passes over them; remove them when you are done.",
+            f"{len(bad)} of {len(problems)} checkpoints in {store.folder} cannot be used.",
+            hint="'vtrain checkpoint restore' sets damaged ones aside; those of a later version "
+            "can be used again once vtrain is updated.",
         )
     if not problems:
         raise CheckpointError(f"There is no checkpoint in {store.folder}.")
+    if proof and not proof["exact"]:
+        raise CheckpointError(
+            f"Two updates from {found[-1].name} ended differently: {proof['first'][:16]} and "
+            f"{proof['second'][:16]}.",
+            hint="A resume is not exact on this machine; report its versions and processor.",
+        )
+    if proof and not as_json:
+        say(f"Two updates from {found[-1].name} end alike ({proof['first'][:16]}).")
 
 
 @app.command()
@@ -175,29 +188,23 @@ def diff(
 
 def _anywhere(name: str, run: Path | None) -> Checkpoint:
     """The checkpoint that ``best``, ``latest``, ``STEP`` or ``RUN@STEP`` names."""
-    other, at, step = name.rpartition("@")
-    return open_store(Path(other) if at else run).resolve(step)
+    from vtrain.checkpoints.names import parse_source
+
+    if "@" not in name:
+        return open_store(run).resolve(name)
+    other, step = parse_source(name, "latest")
+    return open_store(other).resolve(step)
 
 
-def _verify_resume(run: Path | None, which: str, *, as_json: bool) -> None:
+def _replay(run: Path | None, found: Checkpoint) -> dict[str, Any]:
+    """Two updates from a checkpoint, and whether they end alike."""
     from vtrain.cli.resolve import resolve_config
-    from vtrain.errors import CheckpointError
     from vtrain.rundir import RunDirectory
     from vtrain.training.replay import replay
 
     directory = RunDirectory.open(run)
-    found = open_store(run).resolve(which)
     result = replay(directory, resolve_config(directory, None, None), found)
-    if as_json:
-        print_json({"checkpoint": found.name, "exact": result.exact, "digest": result.first})
-    if not result.exact:
-        raise CheckpointError(
-            f"Two updates from {found.name} ended differently: {result.first[:16]} and "
-            f"{result.second[:16]}.",
-            hint="A resume is not exact on this machine; report its versions and processor.",
-        )
-    if not as_json:
-        say(f"{found.name}: two updates from it end alike ({result.first[:16]}).")
+    return {"exact": result.exact, "first": result.first, "second": result.second}
 
 
 def _named(store: CheckpointStore, which: str | None) -> list[Checkpoint]:
@@ -207,7 +214,10 @@ def _named(store: CheckpointStore, which: str | None) -> list[Checkpoint]:
     found = store.checkpoints()
     if which is None:
         return found
-    name = store.pointer(which) if which in ("best", "latest") else which
+    name: str | None = which
+    if which in ("best", "latest"):
+        # A pointer is a hint: without it, what it would name.
+        name = store.pointer(which) or (store.resolve(which).name if found else None)
     named = [item for item in found if name in (item.name, str(item.step))]
     if not named:
         raise CheckpointError(
