@@ -33,7 +33,7 @@ LAYERS = (
     ("images",),
     ("rundir",),
     ("config",),
-    ("files", "resources", "html"),
+    ("files", "resources", "html", "compiled"),
     ("errors",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

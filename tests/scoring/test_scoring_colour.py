@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vtrain.scoring.colour import border_colour, content_box, difference
+from vtrain.scoring.colour import border_colour, content_box
+from vtrain.scoring.kernels import colour_difference
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score
 
@@ -58,11 +59,11 @@ def test_the_error_keeps_within_its_range(
 
 
 def test_the_difference_is_the_clipped_distance() -> None:
-    one, other = np.zeros((1, 3, 3), np.float32), np.zeros((1, 3, 3), np.float32)
-    other[0, 0] = (3, 4, 12)
-    other[0, 1] = (60, -60, 60)
+    black = np.zeros((1, 3), np.float32)
+    others = np.array([(3, 4, 12), (60, -60, 60), (0, 0, 0)], np.float32)
+    pixels = np.zeros((1, 3), np.int32), np.arange(3, dtype=np.int32)[None]
 
-    assert difference(one, other)[0] == pytest.approx([13, 25, 0])
+    assert colour_difference(*pixels, black, others, np.float32(25)) == pytest.approx(13 + 25)
 
 
 def test_the_border_colour_is_the_usual_one() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vtrain.scoring.colour import WHITE, composite, lab_of
-from vtrain.scoring.contour import Contours, agreement, contours
+from vtrain.scoring.colour import WHITE, lab_on
+from vtrain.scoring.contour import Canvas, Contours, canvas_of
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import Scores, score
 
@@ -24,8 +24,14 @@ def square() -> Rgba:
     return picture
 
 
+def laid(picture: Rgba) -> Canvas:
+    canvas = canvas_of(*picture.shape[:2])
+    canvas.lay(lab_on(canvas.load(picture), WHITE))
+    return canvas
+
+
 def edges_of(picture: Rgba) -> Contours:
-    return contours(lab_of(composite(picture, WHITE)))
+    return laid(picture).contours()
 
 
 def against(reference: Rgba, picture: Rgba) -> Scores:
@@ -56,16 +62,17 @@ def slanted(*, steps: int) -> Rgba:
 def test_agreement_is_no_more_than_all_the_edges(square: Rgba) -> None:
     edges = edges_of(square)
 
-    assert 0 < agreement(edges, edges) <= edges.total
+    assert 0 < edges.own_precision <= 1
+    assert laid(square).recall(edges) == pytest.approx(edges.own_recall * edges.total)
 
 
 def test_edges_at_right_angles_do_not_agree() -> None:
     across, down = np.full((64, 64, 4), 255, np.uint8), np.full((64, 64, 4), 255, np.uint8)
     across[:, 32:, :3] = 0
     down[32:, :, :3] = 0
-    upright, level = edges_of(across), edges_of(down)
+    upright = edges_of(across)
 
-    assert agreement(upright, level) < 0.25 * agreement(upright, upright)
+    assert laid(down).recall(upright) < 0.25 * upright.own_recall * upright.total
 
 
 def test_a_flat_picture_has_no_edges() -> None:

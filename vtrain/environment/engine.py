@@ -19,6 +19,7 @@ from vtrain.data.store import ImageStore
 from vtrain.environment.measurement import Bench, Measurement, Request, failed
 from vtrain.environment.versions import measurement_version
 from vtrain.resources import usable_cores
+from vtrain.scoring.score import warm_up
 from vtrain.tracing.cache import MeasurementCache
 from vtrain.tracing.parameters import canonical, decode_action
 from vtrain.tracing.workers import Workers
@@ -248,6 +249,8 @@ _BENCH: list[Bench] = []
 
 
 def _set_up_bench(images: Path, output_limit: int) -> None:
+    # Compiled, or loaded, before the limits of a trace hold.
+    warm_up()
     _BENCH[:] = [Bench(ImageStore(images), output_limit=output_limit)]
 
 

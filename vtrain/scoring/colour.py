@@ -19,7 +19,6 @@ _UNLIKE = 10
 in any channel). Tracers draw a white page as 252 or 253, which nobody sees as drawn."""
 _SEEN = 13
 """Alpha from which a pixel is seen (levels)."""
-_SUM = np.ones((1, 3), np.float32)
 
 
 def composite(rgba: NDArray[np.uint8], backdrop: Colour) -> Plane:
@@ -42,11 +41,9 @@ def lab_of(unit: Plane) -> Plane:
     return np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2Lab), np.float32)
 
 
-def difference(lab: Plane, other: Plane) -> Plane:
-    """CIE 1976 colour difference, clipped at `CLIP`; shape (h, w)."""
-    delta = cv2.subtract(lab, other)
-    squared = cv2.transform(cv2.multiply(delta, delta), _SUM)
-    return np.minimum(cv2.sqrt(squared), np.float32(CLIP))
+def lab_on(colours: NDArray[np.uint8], backdrop: Colour) -> Plane:
+    """CIE Lab of colours of shape (n, 4), straight alpha, over one colour; shape (n, 3)."""
+    return np.ascontiguousarray(lab_of(composite(colours[None], backdrop))[0])
 
 
 def border_colour(rgba: NDArray[np.uint8]) -> Colour:

@@ -5,121 +5,200 @@ strength and an orientation. The fine edges of one picture are held against the 
 the other: jagged edges and slivers have fine orientations that the smoothed reference does not
 have (precision); edges that were lost or rounded are missed the other way round (recall).
 
-Scales, gate and sharpness are the ones that agree best with the labelled pairs
-(`scripts/fit_appearance.py`), within the plateau where that agreement does not hang on them.
+Agreement is the sum over pixels of ``weight * gate * ((1 + c * cos(2 dtheta)) / 2) ** 3``: the
+weight is the fine gradient's magnitude, ``c`` the coarse tensor's coherence, and the gate
+``m / (m + GATE)`` of its magnitude ``m``. Scales, gate and sharpness are the ones that agree best
+with the labelled pairs (`scripts/fit_appearance.py`), within the plateau where that agreement does
+not hang on them.
+
+Everything is done near changes of colour only: a logo is mostly flat, where all of it is zero.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from vtrain.images.distinct import distinct_colours
+from vtrain.scoring import kernels
+from vtrain.scoring.kernels import COARSE_RADIUS, FINE_RADIUS, PAD
 
-FINE_SIGMA = 0.75
-"""Smoothing before the fine gradient (px at twice the input's size)."""
-COARSE_SIGMA = 2.5
-"""Smoothing of the coarse tensor (px at twice the input's size)."""
-GATE = 2.0
-"""Coarse gradient at which an edge counts half (Lab units per px)."""
+Plane = NDArray[np.float32]
+Planes = tuple[Plane, Plane, Plane]
+Segments = NDArray[np.uint64]
+
 REACH = 10
 """Distance beyond which a pixel has no part in the tensors (px)."""
-_FAINTEST = 1e-3
-"""Squared fine gradient below which there is no edge at all ((Lab units per px)^2)."""
-_FINE_KERNEL = (7, 7)
-_COARSE_KERNEL = (15, 15)
-_EPSILON = np.float32(1e-9)
+_BLOCK = 8
+_LEAST_OWN = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Contours:
-    """The edges of a picture at both scales.
+    """The edges of a picture at both scales, of shape (h, w).
 
     Attributes:
-        at: Flat indices of the n pixels with a fine edge.
-        weight: Their gradient magnitude, shape (n,) (Lab units per px).
-        cos: Cosine of twice the direction of the gradient, shape (n,).
-        sin: Its sine, shape (n,).
-        coarse: Planes xx, xy and yy of the coarse tensor, flattened ((Lab units per px)^2).
-        total: Sum of `weight`.
+        segments: Where it may have fine edges, as `vtrain.scoring.kernels` means them.
+        fine: Gradient magnitude (Lab units per px), cosine and sine of twice its direction, packed
+            along the segments.
+        coarse: Planes xx, xy and yy of the coarse tensor ((Lab units per px)^2), padded, flattened.
+        total: Sum of the magnitudes.
+        own_precision: Share of them on which the picture agrees with itself: the most that is
+            attainable, since corners and thin lines differ between the scales.
+        own_recall: The same the other way round; equal but for rounding.
     """
 
-    at: NDArray[np.intp]
-    weight: Plane
-    cos: Plane
-    sin: Plane
-    coarse: tuple[Plane, Plane, Plane]
+    segments: Segments
+    fine: Planes
+    coarse: Planes
     total: float
+    own_precision: float
+    own_recall: float
 
     @property
     def nbytes(self) -> int:
         """Memory of the arrays (bytes)."""
-        fine = self.at.nbytes + self.weight.nbytes + self.cos.nbytes + self.sin.nbytes
-        return int(fine + sum(plane.nbytes for plane in self.coarse))
+        arrays = (self.segments, *self.fine, *self.coarse)
+        return int(sum(array.nbytes for array in arrays))
 
 
-def contours(lab: Plane) -> Contours:
-    """The edges of a picture.
-
-    Args:
-        lab: CIE Lab, shape (h, w, 3), float32.
-    """
-    planes = cv2.split(lab)
-    coarse = tuple(
-        cv2.GaussianBlur(plane, _COARSE_KERNEL, COARSE_SIGMA, dst=plane).ravel()
-        for plane in _tensor(planes)
-    )
-    for plane in planes:
-        cv2.GaussianBlur(plane, _FINE_KERNEL, FINE_SIGMA, dst=plane)
-    xx, xy, yy = (plane.ravel() for plane in _tensor(planes))
-    at = np.flatnonzero((xx + yy) > _FAINTEST)
-    xx, xy, yy = xx[at], xy[at], yy[at]
-    weight = np.sqrt(xx + yy)
-    cos, sin = xx - yy, 2 * xy
-    strength = np.sqrt(cos * cos + sin * sin) + _EPSILON
-    total = float(weight.sum(dtype=np.float64))
-    return Contours(at, weight, cos / strength, sin / strength, coarse, total)  # type: ignore[arg-type]
-
-
-def agreement(fine: Contours, coarse: Contours) -> float:
-    """Mass of the fine edges of one picture that the other has, in the same direction.
-
-    The sum over pixels of ``weight * gate * ((1 + c * cos(2 dtheta)) / 2) ** 3``, where ``c``
-    is the coarse tensor's coherence and ``gate = m / (m + GATE)`` of its magnitude ``m``.
+class Canvas:
+    """A picture that is looked at, and the room to do so, which the next picture takes over.
 
     Args:
-        fine: Gives fine edges.
-        coarse: Gives the coarse tensor, of a picture of the same shape.
-
-    Returns:
-        0 to ``fine.total`` (Lab units).
+        height: Of the picture (px).
+        width: Likewise.
+        pool: Room for `PLANES` planes.
     """
-    xx, xy, yy = (plane[fine.at] for plane in coarse.coarse)
-    energy = np.maximum(xx + yy, 0)
-    # Coherence times the unit orientation: the strength cancels, which leaves one division.
-    similarity = (fine.cos * (xx - yy) + fine.sin * (2 * xy)) / (energy + _EPSILON)
-    similarity = np.clip((1 + similarity) / 2, 0, 1)
-    magnitude = np.sqrt(energy)
-    gate = magnitude / (magnitude + np.float32(GATE))
-    # numpy's power of float32 is fifty times slower than two products.
-    mass = fine.weight * gate * similarity * similarity * similarity
-    return float(mass.sum(dtype=np.float64))
+
+    PLANES = 13
+
+    def __init__(self, height: int, width: int, pool: Plane) -> None:
+        self.shape = height, width
+        self._rows = height + 2 * PAD
+        self._row = row_of(width)
+        size = self._rows * self._row
+        planes = [pool[number * size : (number + 1) * size] for number in range(self.PLANES)]
+        self._lab, self._smoothed = _three(planes[0:3]), _three(planes[3:6])
+        self._fine, self._tensor = _three(planes[6:9]), _three(planes[9:12])
+        # What is smoothed along rows is not needed any more when the coarse tensor is.
+        self._coarse_rows = self._smoothed
+        self.indices = planes[12].view(np.int32)[: height * width].reshape(height, width)
+        self._step, self._one = np.uint64(self._row), np.uint64(1)
+
+    def load(self, rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Take a picture; its distinct colours, shape (n, 4), which `indices` number.
+
+        Args:
+            rgba: Straight alpha, shape (h, w, 4), contiguous.
+        """
+        colours, _ = distinct_colours(rgba, self.indices)
+        marks = np.zeros((self._rows, self._row), np.uint8)
+        kernels.mark_changes(self.indices, marks)
+        # A change lies between a pixel and the next: one more on that side.
+        reach = FINE_RADIUS + 1
+        fine = self._inside(_spread(marks, reach + 1, reach + 1))
+        raw = _spread(marks, 2, 2)
+        coarse = self._inside(_spread(raw, 0, COARSE_RADIUS))
+        self._coarse_marks = coarse
+        self._fine_segments = self._segments(fine)
+        self._raw_segments = self._segments(self._inside(raw))
+        self._coarse_segments = self._segments(coarse)
+        # Smoothed values are needed one pixel beyond, and segments are whole blocks.
+        smooth = _spread(fine, 1, _BLOCK)
+        self._smooth_segments = self._segments(smooth, pad=PAD - FINE_RADIUS - 1)
+        self._row_segments = self._segments(
+            _spread(smooth, FINE_RADIUS, 0), pad=PAD - FINE_RADIUS - 1
+        )
+        return colours
+
+    def lay(self, lab: Plane) -> None:
+        """Give the colours of `load` their values, shape (n, 3), and find the edges."""
+        height, width = self.shape
+        shape = self._rows, self._row
+        kernels.lay_out(self.indices, lab, *(plane.reshape(shape) for plane in self._lab))
+        for source, rows, target in zip(self._lab, self._smoothed, self._fine, strict=True):
+            kernels.smooth_fine(source, rows, self._row_segments, self._one)
+            kernels.smooth_fine(rows, target, self._smooth_segments, self._step)
+        for plane in (*self._tensor, *self._coarse_rows):
+            plane.fill(0)
+        kernels.tensor(self._lab, self._step, self._raw_segments, self._tensor)
+        for source, target in zip(self._tensor, self._coarse_rows, strict=True):
+            kernels.mirror_columns(source.reshape(shape), height, width)
+            kernels.smooth_coarse(source, target, self._coarse_segments, self._one)
+            kernels.mirror_rows(target.reshape(shape), height)
+
+    def precision(self, reference: Contours) -> tuple[float, float]:
+        """Mass of the edges here, and of those that a reference has (Lab units)."""
+        return kernels.agreement_of_fine(
+            self._fine, self._step, self._fine_segments, reference.coarse
+        )
+
+    def recall(self, reference: Contours) -> float:
+        """Mass of a reference's edges that are here too (Lab units)."""
+        return kernels.agreement_with_coarse(
+            self._coarse_rows, self._step, reference.segments, reference.fine
+        )
+
+    def contours(self) -> Contours:
+        """The edges, to keep."""
+        size = self._rows * self._row
+        coarse = _three([np.zeros(size, np.float32) for _ in range(3)])
+        around = self._segments(self._inside(_spread(self._coarse_marks, COARSE_RADIUS, 0)))
+        for source, target in zip(self._coarse_rows, coarse, strict=True):
+            kernels.smooth_coarse(source, target, around, self._step)
+        segments = self._fine_segments
+        count = int((segments[:, 1] - segments[:, 0]).sum())
+        fine = _three([np.empty(count, np.float32) for _ in range(3)])
+        kernels.fine_edges(self._fine, self._step, segments, fine)
+        total, same = kernels.agreement_of_fine(self._fine, self._step, segments, coarse)
+        found = kernels.agreement_with_coarse(self._coarse_rows, self._step, segments, fine)
+        precision, recall = (
+            max(mass / total, _LEAST_OWN) if total > 0 else 1.0 for mass in (same, found)
+        )
+        return Contours(segments, fine, coarse, total, precision, recall)
+
+    def _inside(self, marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Marks without those in the padding."""
+        height, width = self.shape
+        marks[:PAD] = marks[PAD + height :] = 0
+        marks[:, :PAD] = marks[:, PAD + width :] = 0
+        return marks
+
+    def _segments(self, marks: NDArray[np.uint8], pad: int = PAD) -> Segments:
+        """Segments that hold the marks, `pad` pixels or more from the border of the plane."""
+        found = np.empty((marks.size // (2 * _BLOCK) + len(marks), 2), np.uint64)
+        end = PAD + self.shape[1] + (PAD - pad)
+        return found[: kernels.find_segments(marks.view(np.uint64), pad, end, found)].copy()
 
 
-def _tensor(planes: Any) -> tuple[Plane, Plane, Plane]:
-    """Products of central differences summed over channels: xx, xy, yy."""
-    shape = planes[0].shape
-    xx, xy, yy = (np.zeros(shape, np.float32) for _ in range(3))
-    # Two buffers for all planes: fresh memory costs more than the arithmetic.
-    across, down = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    for plane in planes:
-        cv2.Sobel(plane, cv2.CV_32F, 1, 0, dst=across, ksize=1, scale=0.5)
-        cv2.Sobel(plane, cv2.CV_32F, 0, 1, dst=down, ksize=1, scale=0.5)
-        cv2.accumulateSquare(across, xx)
-        cv2.accumulateProduct(across, down, xy)
-        cv2.accumulateSquare(down, yy)
-    return xx, xy, yy
+def row_of(width: int) -> int:
+    """Length of a padded row (px), a multiple of eight."""
+    return (width + 2 * PAD + _BLOCK - 1) // _BLOCK * _BLOCK
+
+
+def canvas_of(height: int, width: int) -> Canvas:
+    """A canvas for pictures of a size. Each thread has one pool, which its next canvas reuses."""
+    size = Canvas.PLANES * (height + 2 * PAD) * row_of(width)
+    pool: Plane | None = getattr(_LOCAL, "pool", None)
+    if pool is None or len(pool) < size:
+        pool = _LOCAL.pool = np.zeros(size, np.float32)
+    return Canvas(height, width, pool)
+
+
+_LOCAL = threading.local()
+
+
+def _spread(marks: NDArray[np.uint8], down: int, across: int) -> NDArray[np.uint8]:
+    """Marks and all pixels within a distance of them (px)."""
+    kernel = np.ones((2 * down + 1, 2 * across + 1), np.uint8)
+    return np.asarray(cv2.dilate(marks, kernel), np.uint8)
+
+
+def _three(planes: list[Plane]) -> Planes:
+    one, two, three = planes
+    return one, two, three

@@ -13,12 +13,11 @@ from vtrain.scoring.colour import (
     Box,
     Colour,
     border_colour,
-    composite,
     content_box,
     foreground_of,
-    lab_of,
+    lab_on,
 )
-from vtrain.scoring.contour import REACH, Contours, agreement, contours
+from vtrain.scoring.contour import REACH, Canvas, Contours, canvas_of
 
 DARK: Colour = (32, 32, 32)
 _ALLOWANCE = 0.03
@@ -37,31 +36,30 @@ class Backdrop:
 
     Attributes:
         colour: The colour under it; for an opaque reference it makes no difference.
-        lab: CIE Lab, shape (h, w, 3).
-        contours: Its edges.
-        own: Share of its edges on which it agrees with itself: the most that is attainable, since
-            corners and thin lines differ between the scales. Scores are relative to it.
+        lab: CIE Lab of each of its colours, shape (n, 3).
+        contours: Its edges. Scores are relative to its agreement with itself.
         allowance: Edge mass taken for right beforehand (Lab units).
     """
 
     colour: Colour
     lab: NDArray[np.float32]
     contours: Contours
-    own: float
     allowance: float
 
-    def precision(self, edges: Contours) -> float:
-        """Share of `edges` that the reference has, in its direction; 0 to 1."""
-        return self._share(agreement(edges, self.contours), edges.total)
+    def precision(self, picture: Canvas) -> float:
+        """Share of a picture's edges that the reference has, in its direction; 0 to 1."""
+        total, same = picture.precision(self.contours)
+        return self._share(same / self.contours.own_precision, total)
 
-    def recall(self, edges: Contours) -> float:
-        """Share of the reference's edges that `edges` have, in their direction; 0 to 1."""
-        return self._share(agreement(self.contours, edges), self.contours.total)
+    def recall(self, picture: Canvas) -> float:
+        """Share of the reference's edges that a picture has, in their direction; 0 to 1."""
+        edges = self.contours
+        return self._share(picture.recall(edges) / edges.own_recall, edges.total)
 
     def _share(self, same: float, total: float) -> float:
         if total + self.allowance <= 0:
             return 1.0
-        return min(1.0, (same / self.own + self.allowance) / (total + self.allowance))
+        return min(1.0, (same + self.allowance) / (total + self.allowance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,7 @@ class Reference:
         ground: Its border's colour, which counts as nothing drawn; None when it is transparent.
         view: The part that is compared: what is drawn, with a margin.
         area: Pixels of the box round what is drawn, without margin (count).
+        indices: Number of the colour of each pixel of the view, shape (h, w).
         backdrops: One for an opaque picture; white and dark for a transparent one.
     """
 
@@ -80,6 +79,7 @@ class Reference:
     ground: Colour | None
     view: Box
     area: int
+    indices: NDArray[np.int32]
     backdrops: tuple[Backdrop, ...]
 
     @property
@@ -101,7 +101,7 @@ class Reference:
     def nbytes(self) -> int:
         """Memory it holds (bytes)."""
         planes = sum(item.lab.nbytes + item.contours.nbytes for item in self.backdrops)
-        return int(self.rgba.nbytes + planes)
+        return int(self.rgba.nbytes + self.indices.nbytes + planes)
 
     @classmethod
     def of(cls, rgba: NDArray[np.uint8]) -> Reference:
@@ -120,7 +120,8 @@ class Reference:
         rows, columns = content_box(drawn, margin=0)
         area = (rows.stop - rows.start) * (columns.stop - columns.start)
         view = content_box(drawn, margin=REACH)
-        return cls(rgba, ground, view, area, _backdrops(rgba[view], transparent=ground is None))
+        indices, backdrops = _look(rgba[view], transparent=ground is None)
+        return cls(rgba, ground, view, area, indices, backdrops)
 
     def covering(self, rgba: NDArray[np.uint8]) -> Reference:
         """This reference with a view that holds all that `rgba`, of its size, draws too."""
@@ -130,28 +131,33 @@ class Reference:
             return self
         rows, columns = content_box(drawn, margin=REACH)
         view = (_union(rows, self.view[0]), _union(columns, self.view[1]))
-        backdrops = _backdrops(self.rgba[view], transparent=self.transparent)
-        return Reference(self.rgba, self.ground, view, self.area, backdrops)
+        indices, backdrops = _look(self.rgba[view], transparent=self.transparent)
+        return Reference(self.rgba, self.ground, view, self.area, indices, backdrops)
 
 
 def _union(one: slice, other: slice) -> slice:
     return slice(min(one.start, other.start), max(one.stop, other.stop))
 
 
-def _backdrops(part: NDArray[np.uint8], *, transparent: bool) -> tuple[Backdrop, ...]:
+def _look(
+    part: NDArray[np.uint8], *, transparent: bool
+) -> tuple[NDArray[np.int32], tuple[Backdrop, ...]]:
+    """The colours of each pixel by number, and the picture on each backdrop."""
     colours = (WHITE, DARK) if transparent else (WHITE,)
-    part = np.ascontiguousarray(part)
-    labs = [lab_of(composite(part, colour)) for colour in colours]
-    edges = [contours(lab) for lab in labs]
-    most = max(item.total for item in edges)
-    return tuple(
-        _backdrop(colour, lab, item, most)
-        for colour, lab, item in zip(colours, labs, edges, strict=True)
+    canvas = canvas_of(*part.shape[:2])
+    used = canvas.load(np.ascontiguousarray(part))
+    found = []
+    for colour in colours:
+        lab = lab_on(used, colour)
+        canvas.lay(lab)
+        found.append((colour, lab, canvas.contours()))
+    most = max(edges.total for _, _, edges in found)
+    backdrops = tuple(
+        Backdrop(colour, lab, edges, _allowance(edges.total, most)) for colour, lab, edges in found
     )
+    return canvas.indices.copy(), backdrops
 
 
-def _backdrop(colour: Colour, lab: NDArray[np.float32], edges: Contours, most: float) -> Backdrop:
-    own = agreement(edges, edges) / edges.total if edges.total > 0 else 1.0
-    unseen = edges.total < _INVISIBLE * most
-    allowance = _UNSEEN_ALLOWANCE * most if unseen else _ALLOWANCE * edges.total
-    return Backdrop(colour, lab, edges, max(own, 1e-6), allowance)
+def _allowance(total: float, most: float) -> float:
+    unseen = total < _INVISIBLE * most
+    return _UNSEEN_ALLOWANCE * most if unseen else _ALLOWANCE * total

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from vtrain.images import over
 from vtrain.scoring.appearance import Appearance
 from vtrain.scoring.classical import ms_ssim, mse, psnr, ssim
-from vtrain.scoring.colour import CLIP, composite, difference, foreground_of, lab_of
-from vtrain.scoring.contour import contours
+from vtrain.scoring.colour import CLIP, foreground_of, lab_on
+from vtrain.scoring.contour import Canvas, canvas_of
+from vtrain.scoring.kernels import colour_difference
 from vtrain.scoring.reference import Backdrop, Reference
 
 
@@ -80,6 +81,13 @@ def score_fully(reference: Reference, rgba: NDArray[np.uint8]) -> FullScores:
     )
 
 
+def warm_up() -> None:
+    """Have the compiled loops ready: the first time on a machine it takes some ten seconds."""
+    picture = np.zeros((16, 16, 4), np.uint8)
+    picture[4:12, 4:12] = (200, 30, 30, 255)
+    score(Reference.of(picture), picture)
+
+
 def _worst(reference: Reference, rgba: NDArray[np.uint8]) -> tuple[Scores, Backdrop]:
     if rgba.shape != reference.rgba.shape or rgba.dtype != np.uint8:
         raise ValueError(
@@ -87,14 +95,22 @@ def _worst(reference: Reference, rgba: NDArray[np.uint8]) -> tuple[Scores, Backd
         )
     reference = reference.covering(rgba)
     part = np.ascontiguousarray(rgba[reference.view])
-    found = [(_on(backdrop, part, reference.area), backdrop) for backdrop in reference.backdrops]
+    canvas = canvas_of(*part.shape[:2])
+    colours = canvas.load(part)
+    found = [
+        (_on(backdrop, reference, canvas, colours), backdrop) for backdrop in reference.backdrops
+    ]
     return min(found, key=lambda pair: pair[0].appearance)
 
 
-def _on(backdrop: Backdrop, part: NDArray[np.uint8], area: int) -> Scores:
-    lab = lab_of(composite(part, backdrop.colour))
-    edges = contours(lab)
-    precision, recall = backdrop.precision(edges), backdrop.recall(edges)
-    wrong = float(difference(lab, backdrop.lab).sum(dtype=np.float64))
-    error = min(CLIP, wrong / area)
+def _on(
+    backdrop: Backdrop, reference: Reference, canvas: Canvas, colours: NDArray[np.uint8]
+) -> Scores:
+    lab = lab_on(colours, backdrop.colour)
+    canvas.lay(lab)
+    precision, recall = backdrop.precision(canvas), backdrop.recall(canvas)
+    wrong = colour_difference(
+        canvas.indices, reference.indices, lab, backdrop.lab, np.float32(CLIP)
+    )
+    error = min(CLIP, wrong / reference.area)
     return Scores(precision, recall, error, Appearance.load().value(precision, recall, error))

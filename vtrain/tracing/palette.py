@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vtrain.images.distinct import distinct_colours
+
 Rgba = NDArray[np.uint8]
 Colours = NDArray[np.float32]
 
@@ -94,25 +96,26 @@ def snap(
             that a flat pixel has close by. None allows every colour everywhere.
         scale: Pixels of this image per pixel of the input; a flat pixel reaches two of those.
     """
-    shape = rgba.shape[:2]
-    words = np.ascontiguousarray(rgba).view("<u4").reshape(-1)
-    codes = words & 0xFFFFFF
-    distinct = np.unique(codes).astype(np.intp)
-    nearest, distance = _nearest(_rgb_of(distinct), palette)
-    lookup = np.empty(1 << 24, np.uint8)
-    lookup[distinct] = nearest
-    labels = lookup[codes].reshape(shape)
+    from vtrain.images.kernels import recolour  # noqa: PLC0415 - brings numba in
+
+    rgba = np.ascontiguousarray(rgba)
+    distinct, indices = distinct_colours(rgba)
+    nearest, distance = _nearest(distinct[:, :3].astype(np.float32), palette)
+    labels = nearest.astype(np.uint8)[indices]
     if flat is not None:
-        exact = np.empty(1 << 24, np.bool_)
-        exact[distinct] = distance <= _EXACT_DISTANCE
-        used = rgba[..., 3] > 0
-        certain = used & (flat | exact[codes].reshape(shape))
+        used = cv2.extractChannel(rgba, 3) > 0
+        certain = used & (flat | (distance <= _EXACT_DISTANCE)[indices])
         labels = _local_labels(rgba, labels, used & ~certain, certain, palette=palette, scale=scale)
     colours = np.zeros((len(palette), 4), np.uint8)
     colours[:, :3] = palette
-    alpha = words & np.uint32(0xFF000000)
-    snapped = np.where(alpha > 0, colours.view("<u4").reshape(-1)[labels.reshape(-1)] | alpha, 0)
-    return snapped.astype("<u4").view(np.uint8).reshape(*shape, 4)
+    snapped = np.empty_like(rgba)
+    recolour(
+        rgba.reshape(-1).view(np.uint32),
+        labels.reshape(-1),
+        colours.reshape(-1).view(np.uint32),
+        snapped.reshape(-1).view(np.uint32),
+    )
+    return snapped
 
 
 def _local_labels(

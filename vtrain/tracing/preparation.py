@@ -112,10 +112,10 @@ class Preparation:
 
 def _cut_alpha(rgba: Rgba) -> tuple[Rgba, bool]:
     """Alpha set to 0 or 255 at one half; clear pixels black. And whether any pixel is clear."""
-    clear = rgba[..., 3] < 128
-    if not clear.any() and (rgba[..., 3] == 255).all():
-        return rgba, False
-    cut = rgba.copy()
-    cut[..., 3] = 255
-    cut[clear] = 0
-    return cut, bool(clear.any())
+    from vtrain.images.kernels import cut_alpha  # noqa: PLC0415 - brings numba in
+
+    cut = np.empty_like(rgba)
+    clear, partial = cut_alpha(
+        np.ascontiguousarray(rgba).reshape(-1).view(np.uint32), cut.reshape(-1).view(np.uint32)
+    )
+    return (cut if clear or partial else rgba), clear > 0

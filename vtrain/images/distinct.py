@@ -1,0 +1,36 @@
+"""The distinct colours of a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FIRST_SLOTS = 1 << 13
+"""Slots of the hash table at first (count)."""
+
+
+def distinct_colours(
+    rgba: NDArray[np.uint8], indices: NDArray[np.int32] | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """The distinct colours of a picture, alpha included, and which one each pixel has.
+
+    Args:
+        rgba: Shape (h, w, 4), contiguous, at least one pixel.
+        indices: Room for the result, shape (h, w); None makes it.
+
+    Returns:
+        Colours, shape (n, 4), in the order in which they come; their numbers, shape (h, w).
+    """
+    from vtrain.images.kernels import number_colours  # noqa: PLC0415 - brings numba in
+
+    words = rgba.reshape(-1).view(np.uint32)
+    if indices is None:
+        indices = np.empty(rgba.shape[:2], np.int32)
+    slots = _FIRST_SLOTS
+    while True:
+        colours = np.empty(slots // 2, np.uint32)
+        keys, numbers = np.empty(slots, np.uint32), np.full(slots, -1, np.int32)
+        count = number_colours(words, indices.reshape(-1), colours, keys, numbers)
+        if count >= 0:
+            return colours[:count].view(np.uint8).reshape(count, 4), indices
+        slots *= 4

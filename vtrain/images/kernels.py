@@ -1,0 +1,86 @@
+"""Loops over the pixels of a raster, compiled; imported where they are called, to start fast."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.compiled import compiled
+
+_1, _HASH, _SHIFT = np.uint64(1), np.uint64(2654435761), np.uint64(13)
+"""Knuth's multiplicative hashing."""
+_COLOUR, _OPAQUE = np.uint32(0x00FFFFFF), np.uint32(0xFF000000)
+_HALF, _ALPHA = np.uint32(128), np.uint32(24)
+_NONE = np.uint32(0)
+
+
+@compiled
+def number_colours(
+    words: NDArray[np.uint32],
+    indices: NDArray[np.int32],
+    colours: NDArray[np.uint32],
+    keys: NDArray[np.uint32],
+    slots: NDArray[np.int32],
+) -> int:
+    """Number the distinct words of a picture in the order in which they come.
+
+    Args:
+        words: Pixels as whole words, shape (n,).
+        indices: Becomes the number of each pixel's word, likewise.
+        colours: Becomes the words, half as many as slots at most.
+        keys: Room for a hash table; its length is a power of two.
+        slots: As long, all -1.
+
+    Returns:
+        How many there are; -1 when the table is too small for them.
+    """
+    mask = np.uint64(keys.size - 1)
+    count = 0
+    before = words[0]
+    number = np.int32(-1)
+    for pixel in range(words.size):
+        word = words[pixel]
+        if number < 0 or word != before:
+            before = word
+            slot = ((np.uint64(word) * _HASH) >> _SHIFT) & mask
+            while slots[slot] >= 0 and keys[slot] != word:
+                slot = (slot + _1) & mask
+            if slots[slot] < 0:
+                if count >= colours.size:
+                    return -1
+                keys[slot], slots[slot], colours[count] = word, count, word
+                count += 1
+            number = slots[slot]
+        indices[pixel] = number
+    return count
+
+
+@compiled
+def cut_alpha(words: NDArray[np.uint32], out: NDArray[np.uint32]) -> tuple[int, int]:
+    """Alpha set to 0 or 255 at one half, clear pixels all zero.
+
+    Returns:
+        How many pixels are clear then, and how many were neither clear nor opaque.
+    """
+    clear, partial = 0, 0
+    for pixel in range(words.size):
+        word = words[pixel]
+        alpha = word >> _ALPHA
+        shown = alpha >= _HALF
+        clear += not shown
+        partial += (alpha > 0) & (alpha < np.uint32(255))
+        out[pixel] = (word | _OPAQUE) if shown else _NONE
+    return clear, partial
+
+
+@compiled
+def recolour(
+    words: NDArray[np.uint32],
+    labels: NDArray[np.uint8],
+    palette: NDArray[np.uint32],
+    out: NDArray[np.uint32],
+) -> None:
+    """Give each pixel the palette's colour of its label and its own alpha; clear ones zero."""
+    for pixel in range(words.size):
+        alpha = words[pixel] & _OPAQUE
+        out[pixel] = (palette[labels[pixel]] | alpha) if alpha else _NONE

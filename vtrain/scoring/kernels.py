@@ -1,0 +1,352 @@
+"""The inner loops of scoring, compiled.
+
+Pictures lie in padded planes of shape (h + 2 * PAD, row), `row` a multiple of 8, flattened. Work
+is done in *segments*: runs of pixels of a row, as start and end in the flattened plane, since most
+of a logo is flat and has no part in its contours. Offsets are unsigned: numba would look for a
+negative one at each access, and the loops would not become vector instructions.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.compiled import compiled, inlined
+
+Plane = NDArray[np.float32]
+Segments = NDArray[np.uint64]
+
+PAD = 8
+"""Pixels of padding round a plane, at least the reach of every loop here (px)."""
+FINE_SIGMA = 0.75
+"""Smoothing before the fine gradient (px at twice the input's size)."""
+COARSE_SIGMA = 2.5
+"""Smoothing of the coarse tensor (px at twice the input's size)."""
+FINE_RADIUS, COARSE_RADIUS = 3, 7
+GATE = np.float32(2.0)
+"""Coarse gradient at which an edge counts half (Lab units per px)."""
+FAINTEST = np.float32(1e-3)
+"""Squared fine gradient below which there is no edge at all ((Lab units per px)^2)."""
+
+
+def _gaussian(radius: int, sigma: float) -> tuple[np.float32, ...]:
+    """Weights from the middle outwards."""
+    kernel = cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_64F)[radius:, 0]
+    return tuple(np.float32(weight) for weight in kernel)
+
+
+_A0, _A1, _A2, _A3 = _gaussian(FINE_RADIUS, FINE_SIGMA)
+_B0, _B1, _B2, _B3, _B4, _B5, _B6, _B7 = _gaussian(COARSE_RADIUS, COARSE_SIGMA)
+_0, _1, _HALF, _QUARTER = (np.float32(value) for value in (0, 1, 0.5, 0.25))
+_TINY = np.float32(1e-9)
+_U0, _U1, _U2, _U3, _U4, _U5, _U6, _U7 = (np.uint64(value) for value in range(8))
+
+
+@compiled
+def mark_changes(indices: NDArray[np.int32], marks: NDArray[np.uint8]) -> None:
+    """Set `marks`, padded, where a pixel's right or lower neighbour has another colour."""
+    height, width = indices.shape
+    for row in range(height - 1):
+        for column in range(width - 1):
+            here = indices[row, column]
+            marks[row + PAD, column + PAD] = np.uint8(
+                (here != indices[row, column + 1]) | (here != indices[row + 1, column])
+            )
+        marks[row + PAD, width - 1 + PAD] = np.uint8(
+            indices[row, width - 1] != indices[row + 1, width - 1]
+        )
+    last = height - 1
+    for column in range(width - 1):
+        marks[last + PAD, column + PAD] = np.uint8(
+            indices[last, column] != indices[last, column + 1]
+        )
+    marks[last + PAD, width - 1 + PAD] = 0
+
+
+@compiled
+def find_segments(marks: NDArray[np.uint64], first: int, end: int, segments: Segments) -> int:
+    """Segments that hold every mark, from blocks of eight pixels.
+
+    Args:
+        marks: Marks of eight pixels in a word, shape (height, row / 8).
+        first: First column that a segment may hold.
+        end: Column after the last.
+        segments: Becomes start and end of each, in order.
+
+    Returns:
+        How many there are.
+    """
+    height, blocks = marks.shape
+    count = 0
+    for row in range(height):
+        block = 0
+        while block < blocks:
+            if marks[row, block] == 0:
+                block += 1
+                continue
+            start = block
+            while block < blocks and marks[row, block] != 0:
+                block += 1
+            low, high = max(start * 8, first), min(block * 8, end)
+            if high > low:
+                segments[count, 0] = row * blocks * 8 + low
+                segments[count, 1] = row * blocks * 8 + high
+                count += 1
+    return count
+
+
+@inlined
+def _mirrored(place: int, length: int) -> int:
+    """Place within 0 to length - 1, mirrored at the borders, which are not repeated."""
+    if length == 1:
+        return 0
+    period = 2 * (length - 1)
+    place %= period
+    return period - place if place >= length else place
+
+
+@compiled
+def lay_out(
+    indices: NDArray[np.int32], lab: Plane, light: Plane, first: Plane, second: Plane
+) -> None:
+    """Fill three padded planes of shape (h + 2 * PAD, row) with the Lab of each pixel's colour."""
+    height, width = indices.shape
+    for padded in range(height + 2 * PAD):
+        row = _mirrored(padded - PAD, height)
+        one, two, three = light[padded], first[padded], second[padded]
+        for column in range(width):
+            number = indices[row, column]
+            one[column + PAD] = lab[number, 0]
+            two[column + PAD] = lab[number, 1]
+            three[column + PAD] = lab[number, 2]
+        for reach in range(1, PAD + 1):
+            left = PAD + _mirrored(-reach, width)
+            right = PAD + _mirrored(width - 1 + reach, width)
+            for plane in (one, two, three):
+                plane[PAD - reach] = plane[left]
+                plane[PAD + width - 1 + reach] = plane[right]
+
+
+@inlined
+def _smoothed_7(plane: Plane, at: Any, step: Any) -> Any:
+    return (
+        _A0 * plane[at]
+        + _A1 * (plane[at - step] + plane[at + step])
+        + _A2 * (plane[at - _U2 * step] + plane[at + _U2 * step])
+        + _A3 * (plane[at - _U3 * step] + plane[at + _U3 * step])
+    )
+
+
+@inlined
+def _smoothed_15(plane: Plane, at: Any, step: Any) -> Any:
+    return (
+        _B0 * plane[at]
+        + _B1 * (plane[at - step] + plane[at + step])
+        + _B2 * (plane[at - _U2 * step] + plane[at + _U2 * step])
+        + _B3 * (plane[at - _U3 * step] + plane[at + _U3 * step])
+        + _B4 * (plane[at - _U4 * step] + plane[at + _U4 * step])
+        + _B5 * (plane[at - _U5 * step] + plane[at + _U5 * step])
+        + _B6 * (plane[at - _U6 * step] + plane[at + _U6 * step])
+        + _B7 * (plane[at - _U7 * step] + plane[at + _U7 * step])
+    )
+
+
+@compiled
+def smooth_fine(source: Plane, target: Plane, segments: Segments, step: Any) -> None:
+    """Gaussian of `FINE_SIGMA` within segments, along rows (`step` 1) or columns (the row)."""
+    for number in range(segments.shape[0]):
+        for at in range(segments[number, 0], segments[number, 1]):
+            target[at] = _smoothed_7(source, at, step)
+
+
+@compiled
+def smooth_coarse(source: Plane, target: Plane, segments: Segments, step: Any) -> None:
+    """As `smooth_fine`, of `COARSE_SIGMA`."""
+    for number in range(segments.shape[0]):
+        for at in range(segments[number, 0], segments[number, 1]):
+            target[at] = _smoothed_15(source, at, step)
+
+
+@inlined
+def _tensor(one: Plane, two: Plane, three: Plane, at: Any, row: Any) -> Any:
+    """Products of central differences summed over the planes: xx, xy, yy."""
+    across, down = one[at + _U1] - one[at - _U1], one[at + row] - one[at - row]
+    across_2, down_2 = two[at + _U1] - two[at - _U1], two[at + row] - two[at - row]
+    across_3, down_3 = three[at + _U1] - three[at - _U1], three[at + row] - three[at - row]
+    return (
+        _QUARTER * (across * across + across_2 * across_2 + across_3 * across_3),
+        _QUARTER * (across * down + across_2 * down_2 + across_3 * down_3),
+        _QUARTER * (down * down + down_2 * down_2 + down_3 * down_3),
+    )
+
+
+@compiled
+def tensor(
+    planes: tuple[Plane, Plane, Plane],
+    row: Any,
+    segments: Segments,
+    out: tuple[Plane, Plane, Plane],
+) -> None:
+    """The structure tensor xx, xy, yy of three planes within segments."""
+    one, two, three = planes
+    out_xx, out_xy, out_yy = out
+    for number in range(segments.shape[0]):
+        for at in range(segments[number, 0], segments[number, 1]):
+            xx, xy, yy = _tensor(one, two, three, at, row)
+            out_xx[at] = xx
+            out_xy[at] = xy
+            out_yy[at] = yy
+
+
+@compiled
+def mirror_columns(plane: Plane, height: int, width: int) -> None:
+    """Fill the padding left and right of a plane of shape (h + 2 * PAD, row)."""
+    for line in range(PAD, PAD + height):
+        cells = plane[line]
+        for reach in range(1, COARSE_RADIUS + 1):
+            cells[PAD - reach] = cells[PAD + _mirrored(-reach, width)]
+            cells[PAD + width - 1 + reach] = cells[PAD + _mirrored(width - 1 + reach, width)]
+
+
+@compiled
+def mirror_rows(plane: Plane, height: int) -> None:
+    """Fill the padding above and below a plane of shape (h + 2 * PAD, row)."""
+    for reach in range(1, COARSE_RADIUS + 1):
+        plane[PAD - reach] = plane[PAD + _mirrored(-reach, height)]
+        plane[PAD + height - 1 + reach] = plane[PAD + _mirrored(height - 1 + reach, height)]
+
+
+@inlined
+def _likeness(cos: Any, sin: Any, xx: Any, xy: Any, yy: Any) -> Any:
+    """Share of a fine edge of direction (cos, sin) of twice its angle that a coarse tensor has."""
+    energy = max(xx + yy, _0)
+    # Coherence times the unit orientation: the strength cancels, which leaves one division.
+    similarity = (cos * (xx - yy) + sin * (xy + xy)) / (energy + _TINY)
+    similarity = min(max((_1 + similarity) * _HALF, _0), _1)
+    magnitude = np.sqrt(energy)
+    return magnitude / (magnitude + GATE) * similarity * similarity * similarity
+
+
+@compiled
+def agreement_of_fine(
+    fine: tuple[Plane, Plane, Plane],
+    row: Any,
+    segments: Segments,
+    coarse: tuple[Plane, Plane, Plane],
+) -> tuple[float, float]:
+    """Mass of the fine edges of smoothed planes, and of those that a coarse tensor has too."""
+    one, two, three = fine
+    coarse_xx, coarse_xy, coarse_yy = coarse
+    total, same = 0.0, 0.0
+    for number in range(segments.shape[0]):
+        mass: Any = _0
+        agreed: Any = _0
+        for at in range(segments[number, 0], segments[number, 1]):
+            xx, xy, yy = _tensor(one, two, three, at, row)
+            energy = xx + yy
+            cos, sin = xx - yy, xy + xy
+            strength = np.sqrt(cos * cos + sin * sin) + _TINY
+            weight = np.sqrt(energy) if energy > FAINTEST else _0
+            mass += weight
+            agreed += weight * _likeness(
+                cos / strength, sin / strength, coarse_xx[at], coarse_xy[at], coarse_yy[at]
+            )
+        total += mass
+        same += agreed
+    return total, same
+
+
+@compiled
+def fine_edges(
+    fine: tuple[Plane, Plane, Plane],
+    row: Any,
+    segments: Segments,
+    out: tuple[Plane, Plane, Plane],
+) -> None:
+    """Weight and direction (cosine and sine of twice it) of the pixels of segments, packed."""
+    one, two, three = fine
+    weights, cosines, sines = out
+    packed = _U0
+    for number in range(segments.shape[0]):
+        start = segments[number, 0]
+        for at in range(start, segments[number, 1]):
+            xx, xy, yy = _tensor(one, two, three, at, row)
+            energy = xx + yy
+            cos, sin = xx - yy, xy + xy
+            strength = np.sqrt(cos * cos + sin * sin) + _TINY
+            place = packed + (at - start)
+            weights[place] = np.sqrt(energy) if energy > FAINTEST else _0
+            cosines[place] = cos / strength
+            sines[place] = sin / strength
+        packed += segments[number, 1] - start
+
+
+@compiled
+def agreement_with_coarse(
+    rows_smoothed: tuple[Plane, Plane, Plane],
+    row: Any,
+    segments: Segments,
+    edges: tuple[Plane, Plane, Plane],
+) -> float:
+    """Mass of packed fine edges that a coarse tensor has, which is smoothed along its rows only."""
+    plane_xx, plane_xy, plane_yy = rows_smoothed
+    weights, cosines, sines = edges
+    same = 0.0
+    packed = _U0
+    for number in range(segments.shape[0]):
+        start = segments[number, 0]
+        agreed: Any = _0
+        for at in range(start, segments[number, 1]):
+            place = packed + (at - start)
+            agreed += weights[place] * _likeness(
+                cosines[place],
+                sines[place],
+                _smoothed_15(plane_xx, at, row),
+                _smoothed_15(plane_xy, at, row),
+                _smoothed_15(plane_yy, at, row),
+            )
+        packed += segments[number, 1] - start
+        same += agreed
+    return same
+
+
+@compiled
+def colour_difference(
+    indices: NDArray[np.int32],
+    others: NDArray[np.int32],
+    lab: Plane,
+    other_lab: Plane,
+    clip: np.float32,
+) -> float:
+    """Sum over pixels of the CIE 1976 difference of two pictures, clipped (dE).
+
+    Args:
+        indices: Number of each pixel's colour, shape (h, w).
+        others: The same of the other picture.
+        lab: Lab of each colour, shape (n, 3).
+        other_lab: The same of the other.
+        clip: Largest difference of a pixel.
+    """
+    height, width = indices.shape
+    total = 0.0
+    for row in range(height):
+        one, other = np.int32(-1), np.int32(-1)
+        gap: Any = _0
+        line = 0.0
+        for column in range(width):
+            # Neighbours are mostly of one colour.
+            if indices[row, column] != one or others[row, column] != other:
+                one, other = indices[row, column], others[row, column]
+                light = lab[one, 0] - other_lab[other, 0]
+                first = lab[one, 1] - other_lab[other, 1]
+                second = lab[one, 2] - other_lab[other, 2]
+                gap = min(
+                    np.float32(math.sqrt(light * light + first * first + second * second)), clip
+                )
+            line += gap
+        total += line
+    return total
