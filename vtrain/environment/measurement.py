@@ -27,6 +27,8 @@ Value = TypeVar("Value")
 
 NATIVE_SCALE = 2
 """Enlargement at which a trace is judged when the input is all there is (times)."""
+_PALETTES_KEPT = 10_000
+"""Images whose palettes are kept, at most 400 bytes each (count)."""
 _SMALLEST_COST_BYTES = 10_000_000
 """Size that a failed trace is charged for, so that no success costs more (bytes, segments)."""
 
@@ -138,6 +140,8 @@ class Bench:
         self._kept = kept
         self._preparations: OrderedDict[str, Preparation] = OrderedDict()
         self._references: OrderedDict[tuple[str, bool], Reference] = OrderedDict()
+        # Palettes are small, and take longer to find than an image takes to enlarge.
+        self._palettes: OrderedDict[str, dict[int, NDArray[np.uint8]]] = OrderedDict()
 
     def measure(self, request: Request) -> Measurement:
         """The measurement; a trace that fails is `failed`, never an exception."""
@@ -175,8 +179,15 @@ class Bench:
 
     def _preparation(self, image: str) -> Preparation:
         if image not in self._preparations:
-            self._preparations[image] = Preparation(self._source.input(image))
+            self._preparations[image] = Preparation(
+                self._source.input(image), palettes=self._palettes_of(image)
+            )
         return _recent(self._preparations, image, self._kept)
+
+    def _palettes_of(self, image: str) -> dict[int, NDArray[np.uint8]]:
+        if image not in self._palettes:
+            self._palettes[image] = {}
+        return _recent(self._palettes, image, _PALETTES_KEPT)
 
     def _reference(self, image: str, *, native: bool) -> Reference:
         key = (image, native)

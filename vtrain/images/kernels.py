@@ -84,3 +84,48 @@ def recolour(
     for pixel in range(words.size):
         alpha = words[pixel] & _OPAQUE
         out[pixel] = (palette[labels[pixel]] | alpha) if alpha else _NONE
+
+
+@compiled
+def weigh_rows(
+    samples: NDArray[np.uint8],
+    first: NDArray[np.int64],
+    weights: NDArray[np.int32],
+    out: NDArray[np.uint8],
+) -> None:
+    """Each row of `out` as a weighted sum of seven rows of `samples`, from the first on.
+
+    Args:
+        samples: Shape (rows, n).
+        first: The first of the seven, shape (count,).
+        weights: With 22 bits of fraction, shape (count, 7).
+        out: Shape (count, n).
+    """
+    for row in range(out.shape[0]):
+        start = first[row]
+        a, b, c, d, e, f, g = (
+            samples[start],
+            samples[start + 1],
+            samples[start + 2],
+            samples[start + 3],
+            samples[start + 4],
+            samples[start + 5],
+            samples[start + 6],
+        )
+        p, q, r, s, t, u, v = (
+            weights[row, 0],
+            weights[row, 1],
+            weights[row, 2],
+            weights[row, 3],
+            weights[row, 4],
+            weights[row, 5],
+            weights[row, 6],
+        )
+        target = out[row]
+        for column in range(out.shape[1]):
+            total = np.int32(1 << 21)
+            total += np.int32(a[column]) * p + np.int32(b[column]) * q + np.int32(c[column]) * r
+            total += np.int32(d[column]) * s + np.int32(e[column]) * t + np.int32(f[column]) * u
+            total += np.int32(g[column]) * v
+            level = np.int32(total) >> np.int32(22)
+            target[column] = np.uint8(min(max(level, np.int32(0)), np.int32(255)))

@@ -44,14 +44,22 @@ class Preparation:
         base_side: Longest side that `upscale` multiplies (px): a larger image is brought to
             ``upscale * base_side`` straight from its own pixels, a smaller one is enlarged from its
             own size. None: the image's own size.
+        palettes: Palettes of this image by their largest number of colours, found before; those
+            that are found are added.
     """
 
-    def __init__(self, rgba: Rgba, base_side: int | None = None) -> None:
+    def __init__(
+        self,
+        rgba: Rgba,
+        base_side: int | None = None,
+        *,
+        palettes: dict[int, NDArray[np.uint8]] | None = None,
+    ) -> None:
         self._source = rgba
         side = max(rgba.shape[:2])
         self._scale = min(1.0, base_side / side) if base_side else 1.0
         self._resized: dict[int, Rgba] = {}
-        self._palettes: dict[int, NDArray[np.uint8]] = {}
+        self._palettes = {} if palettes is None else palettes
         self._prepared: dict[tuple[str, int, int, bool], Prepared] = {}
         self._flat: NDArray[np.bool_] | None = None
 
