@@ -68,7 +68,8 @@ docs: $(STAMP)  ## write docs/cli.md and docs/config.md
 	$(BIN)/python scripts/generate_docs.py
 
 bench: $(STAMP)  ## measure speed and quality: see docs/benchmarks.md
-	$(BIN)/python scripts/benchmark.py
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python scripts/bench_engine.py
 
 clean:  ## remove .venv, the demo and every cache; runs/ is kept
 	rm -rf $(VENV) $(DEMO) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -96,6 +96,10 @@ class Engine:
                 on_progress(len(wanted) - len(missing) + done, len(wanted))
         return [self._known[request] for request in wanted]
 
+    def forget(self) -> None:
+        """Drop the answers kept in memory; those in the cache stay."""
+        self._known.clear()
+
     def close(self) -> None:
         """Close the cache, for an engine that was not made by `open_engine`."""
         if self._cache is not None:
