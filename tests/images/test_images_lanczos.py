@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vtrain.images.lanczos import can_enlarge, enlarge
+from vtrain.images.lanczos import can_enlarge, enlarge, premultiplied, straight
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,17 @@ def test_enlarging_equals_pillow(height: int, width: int, factor: float) -> None
         found = enlarge(samples, *size)
 
         np.testing.assert_array_equal(found, np.stack(planes, axis=2))
+
+
+def test_alpha_goes_in_and_out_as_pillow_has_it() -> None:
+    level, alpha = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    every = np.stack([level, level[::-1], 255 - level, alpha], axis=2)
+    scaled = Image.fromarray(every).convert("RGBa")
+
+    np.testing.assert_array_equal(premultiplied(every), np.asarray(scaled))
+    # Levels above their alpha come about when Lanczos overshoots.
+    odd = Image.frombuffer("RGBa", (256, 256), every.tobytes(), "raw", "RGBa", 0, 1)
+    np.testing.assert_array_equal(straight(every), np.asarray(odd.convert("RGBA")))
 
 
 def test_what_gets_smaller_or_is_tiny_is_left_to_others() -> None:

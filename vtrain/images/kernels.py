@@ -129,3 +129,58 @@ def weigh_rows(
             total += np.int32(g[column]) * v
             level = np.int32(total) >> np.int32(22)
             target[column] = np.uint8(min(max(level, np.int32(0)), np.int32(255)))
+
+
+@compiled
+def from_lines(colours: NDArray[np.float32], ends: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distance of colours from the nearest of all lines between two of some.
+
+    Args:
+        colours: Shape (n, 3).
+        ends: Shape (k, 3). Each is also a line of no length.
+
+    Returns:
+        Shape (n,).
+    """
+    least = np.full(len(colours), np.inf, np.float32)
+    for start in range(len(ends)):
+        for end in range(start, len(ends)):
+            line = ends[end] - ends[start]
+            length = line[0] * line[0] + line[1] * line[1] + line[2] * line[2]
+            scale = np.float32(1) / length if length > 0 else np.float32(0)
+            for number in range(len(colours)):
+                x = colours[number, 0] - ends[start, 0]
+                y = colours[number, 1] - ends[start, 1]
+                z = colours[number, 2] - ends[start, 2]
+                share = (x * line[0] + y * line[1] + z * line[2]) * scale
+                share = min(max(share, np.float32(0)), np.float32(1))
+                x -= share * line[0]
+                y -= share * line[1]
+                z -= share * line[2]
+                least[number] = min(least[number], x * x + y * y + z * z)
+    return least
+
+
+@compiled
+def premultiply(straight: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """Colours of shape (n, 4) times their alpha, rounded to nearest."""
+    for pixel in range(straight.shape[0]):
+        alpha = np.uint32(straight[pixel, 3])
+        for channel in range(3):
+            scaled = np.uint32(straight[pixel, channel]) * alpha + np.uint32(128)
+            out[pixel, channel] = np.uint8(((scaled >> np.uint32(8)) + scaled) >> np.uint32(8))
+        out[pixel, 3] = np.uint8(alpha)
+
+
+@compiled
+def unpremultiply(premultiplied: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """Colours of shape (n, 4) over their alpha, rounded down; as they are where it is 0 or 255."""
+    for pixel in range(premultiplied.shape[0]):
+        alpha = np.uint32(premultiplied[pixel, 3])
+        whole = alpha == 0 or alpha == np.uint32(255)
+        for channel in range(3):
+            level = np.uint32(premultiplied[pixel, channel])
+            if not whole:
+                level = min(np.uint32(255) * level // alpha, np.uint32(255))
+            out[pixel, channel] = np.uint8(level)
+        out[pixel, 3] = np.uint8(alpha)

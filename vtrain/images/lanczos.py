@@ -35,6 +35,24 @@ def enlarge(samples: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     return _weigh(_turned(across), height)
 
 
+def premultiplied(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colours times alpha, rounded as Pillow's mode ``RGBa`` has them; shape (h, w, 4)."""
+    from vtrain.images.kernels import premultiply  # noqa: PLC0415 - brings numba in
+
+    out = np.empty(rgba.shape, np.uint8)
+    premultiply(np.ascontiguousarray(rgba).reshape(-1, 4), out.reshape(-1, 4))
+    return out
+
+
+def straight(premultiplied: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colours over alpha, as Pillow has them; shape (h, w, 4)."""
+    from vtrain.images.kernels import unpremultiply  # noqa: PLC0415 - brings numba in
+
+    out = np.empty(premultiplied.shape, np.uint8)
+    unpremultiply(np.ascontiguousarray(premultiplied).reshape(-1, 4), out.reshape(-1, 4))
+    return out
+
+
 def can_enlarge(shape: tuple[int, ...], width: int, height: int) -> bool:
     """Whether `enlarge` can do it: nothing gets smaller, and the window fits in."""
     return min(shape[:2]) >= _TAPS + 1 and height >= shape[0] and width >= shape[1]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vtrain.images.lanczos import can_enlarge, enlarge
+from vtrain.images.lanczos import can_enlarge, enlarge, premultiplied, straight
 
 
 def has_transparency(rgba: NDArray[np.uint8]) -> bool:
@@ -87,12 +87,10 @@ def _resize_lanczos(rgba: NDArray[np.uint8], width: int, height: int) -> NDArray
             return enlarge(np.ascontiguousarray(rgba), width, height)
         opaque = Image.fromarray(np.ascontiguousarray(rgba[..., :3]))
         return _with_alpha(np.asarray(opaque.resize((width, height), lanczos)), 255)
+    if can_enlarge(rgba.shape, width, height):
+        return straight(enlarge(premultiplied(rgba), width, height))
     # "RGBa" is Pillow's premultiplied mode; its round trip rounds and clips correctly.
     image = Image.fromarray(np.ascontiguousarray(rgba)).convert("RGBa")
-    if can_enlarge(rgba.shape, width, height):
-        larger = np.ascontiguousarray(enlarge(np.asarray(image), width, height))
-        image = Image.frombuffer("RGBa", (width, height), larger, "raw", "RGBa", 0, 1)
-        return np.array(image.convert("RGBA"))
     return np.array(image.resize((width, height), lanczos).convert("RGBA"))
 
 

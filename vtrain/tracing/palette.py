@@ -66,15 +66,18 @@ def find_palette(rgba: Rgba, count: int) -> NDArray[np.uint8]:
         rgba: Straight alpha, shape (h, w, 4), at its own size.
         count: Largest number of colours, at least 1.
     """
-    opaque = rgba[..., 3] >= 128
-    if not opaque.any():
+    alpha = cv2.extractChannel(rgba, 3)
+    opaque = int(np.count_nonzero(alpha >= 128))
+    if not opaque:
         return np.zeros((1, 3), np.uint8)
+    distinct, indices = distinct_colours(np.ascontiguousarray(rgba))
     flat = flat_pixels(rgba)
-    counts = _count(rgba[flat]) if flat.any() else _count(rgba[opaque])
+    some_flat = bool(flat.any())
+    counts = _count(distinct, indices[flat if some_flat else alpha >= 128])
     palette = _kmeans(counts, count)
-    if flat.any():
-        solid = (rgba[..., 3] == 255) & ~flat
-        extra = _unmixed(_count(rgba[solid]), palette, least=max(4.0, 2e-4 * opaque.sum()))
+    if some_flat:
+        solid = (alpha == 255) & ~flat
+        extra = _unmixed(_count(distinct, indices[solid]), palette, least=max(4.0, 2e-4 * opaque))
         if len(extra.weights):
             counts = ColourCounts(
                 np.concatenate([counts.rgb, extra.rgb]),
@@ -171,13 +174,21 @@ def _rgb_of(codes: NDArray[np.intp]) -> Colours:
     return np.stack([codes & 255, (codes >> 8) & 255, codes >> 16], axis=1).astype(np.float32)
 
 
-def _count(pixels: Rgba) -> ColourCounts:
-    """Distinct colours of pixels of shape (n, 4), merged to 5 bits a channel when too many."""
-    rgb = pixels[:, :3].astype(np.uint32)
-    codes, counts = np.unique(rgb[:, 0] | (rgb[:, 1] << 8) | (rgb[:, 2] << 16), return_counts=True)
-    colours = _rgb_of(codes.astype(np.intp))
-    weights = counts.astype(np.float32)
-    if len(codes) <= _BINS_LIMIT:
+def _count(distinct: Rgba, numbers: NDArray[np.int32]) -> ColourCounts:
+    """How often pixels have each colour, merged to 5 bits a channel when these are too many.
+
+    Args:
+        distinct: The distinct colours of an image, shape (n, 4).
+        numbers: Which one each pixel has, shape (m,).
+    """
+    rgb = distinct[:, :3].astype(np.uint32)
+    # In the order of their codes, and those that differ in alpha alone together.
+    codes, group = np.unique(rgb[:, 0] | (rgb[:, 1] << 8) | (rgb[:, 2] << 16), return_inverse=True)
+    counts = np.bincount(group[numbers], minlength=len(codes))
+    used = counts > 0
+    colours = _rgb_of(codes[used].astype(np.intp))
+    weights = counts[used].astype(np.float32)
+    if len(colours) <= _BINS_LIMIT:
         return ColourCounts(colours, weights)
     coarse = colours.astype(np.uint32) >> 3
     _, group = np.unique(
@@ -249,19 +260,13 @@ def _kmeans(counts: ColourCounts, count: int) -> Colours:
 
 def _unmixed(counts: ColourCounts, palette: Colours, *, least: float) -> ColourCounts:
     """Colours that lie far from every line between two palette colours, heavy enough together."""
-    distance = np.full(len(counts.weights), np.inf, np.float32)
-    main = palette[:_MIXTURE_PALETTE]
-    for start in range(len(main)):
-        for end in range(start, len(main)):
-            line = main[end] - main[start]
-            length = float(line @ line)
-            share = np.clip((counts.rgb - main[start]) @ line / length, 0, 1) if length else 0.0
-            foot = main[start] + np.multiply.outer(share, line)
-            distance = np.minimum(distance, np.linalg.norm(counts.rgb - foot, axis=1))
-    nearest = np.full(len(counts.weights), np.inf, np.float32)
-    for colour in palette:
-        nearest = np.minimum(nearest, np.linalg.norm(counts.rgb - colour, axis=1))
-    far = (distance > _MIXTURE_DISTANCE) & (nearest > _MIXTURE_DISTANCE)
+    from vtrain.images.kernels import from_lines  # noqa: PLC0415 - brings numba in
+
+    squared = from_lines(counts.rgb, palette[:_MIXTURE_PALETTE])
+    # A line from a colour to itself is the colour; the lighter ones have no lines.
+    for colour in palette[_MIXTURE_PALETTE:]:
+        squared = np.minimum(squared, ((counts.rgb - colour) ** 2).sum(axis=1))
+    far = squared > _MIXTURE_DISTANCE**2
     if float(counts.weights[far].sum()) < least:
         far[:] = False
     return ColourCounts(counts.rgb[far], counts.weights[far])
