@@ -47,7 +47,8 @@ def test_every_system_call_of_a_save_may_fail_or_be_the_last(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["bad"] == []
-    assert all(count > 40 for count in found["counts"].values())
+    assert found["calls"] > 60
+    assert found["ways"] == 6
 
 
 def test_a_power_cut_at_any_moment_leaves_a_checkpoint(
