@@ -88,6 +88,7 @@ class Canvas:
         # What is smoothed along rows is not needed any more when the coarse tensor is.
         self._coarse_rows = self._smoothed
         self.indices = planes[12].view(np.int32)[: height * width].reshape(height, width)
+        self._found = _scratch(size // (2 * _BLOCK) + self._rows)
         self._step, self._one = np.uint64(self._row), np.uint64(1)
 
     def load(self, rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -99,10 +100,9 @@ class Canvas:
         colours, _ = distinct_colours(rgba, self.indices)
         marks = np.zeros((self._rows, self._row), np.uint8)
         kernels.mark_changes(self.indices, marks)
-        # A change lies between a pixel and the next: one more on that side.
-        reach = FINE_RADIUS + 1
-        fine = self._inside(_spread(marks, reach + 1, reach + 1))
+        # Differences reach one pixel, and a change lies between a pixel and the next: two in all.
         raw = _spread(marks, 2, 2)
+        fine = self._inside(_spread(raw, FINE_RADIUS, FINE_RADIUS))
         coarse = self._inside(_spread(raw, 0, COARSE_RADIUS))
         self._coarse_marks = coarse
         self._fine_segments = self._segments(fine)
@@ -171,9 +171,9 @@ class Canvas:
 
     def _segments(self, marks: NDArray[np.uint8], pad: int = PAD) -> Segments:
         """Segments that hold the marks, `pad` pixels or more from the border of the plane."""
-        found = np.empty((marks.size // (2 * _BLOCK) + len(marks), 2), np.uint64)
         end = PAD + self.shape[1] + (PAD - pad)
-        return found[: kernels.find_segments(marks.view(np.uint64), pad, end, found)].copy()
+        count = kernels.find_segments(marks.view(np.uint64), pad, end, self._found)
+        return self._found[:count].copy()
 
 
 def row_of(width: int) -> int:
@@ -188,6 +188,14 @@ def canvas_of(height: int, width: int) -> Canvas:
     if pool is None or len(pool) < size:
         pool = _LOCAL.pool = np.zeros(size, np.float32)
     return Canvas(height, width, pool)
+
+
+def _scratch(count: int) -> Segments:
+    """Room for so many segments."""
+    room: Segments | None = getattr(_LOCAL, "segments", None)
+    if room is None or len(room) < count:
+        room = _LOCAL.segments = np.empty((count, 2), np.uint64)
+    return room
 
 
 _LOCAL = threading.local()
