@@ -14,7 +14,8 @@ _MATHS = {"contract", "reassoc", "nsz", "arcp", "nnan", "ninf", "afn"}
 """Freedoms of the compiler: sums may be reordered, and no NaN or infinity ever comes in."""
 
 
-def _options() -> dict[str, Any]:
+def options() -> dict[str, Any]:
+    """How functions are compiled; names a folder for the machine code where the usual ones fail."""
     # Where neither the package's folder nor the user's can be written, as in some containers.
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache")
     places = (Path(__file__).parent, home, home.parent)
@@ -25,15 +26,19 @@ def _options() -> dict[str, Any]:
 
 def compiled(function: Function) -> Function:
     """Compile a function on its first call for each kind of arguments; kept on disk."""
-    import numba  # noqa: PLC0415 - takes a third of a second, which most commands do not need
-
-    made: Function = numba.njit(cache=True, **_options())(function)
+    made: Function = _njit(cache=True)(function)
     return made
 
 
 def inlined(function: Function) -> Function:
     """A function that is compiled into each that calls it."""
-    import numba  # noqa: PLC0415 - as above
-
-    made: Function = numba.njit(inline="always", **_options())(function)
+    made: Function = _njit(inline="always")(function)
     return made
+
+
+def _njit(**more: Any) -> Any:
+    # Before numba is imported, which reads the environment then.
+    settings = options()
+    import numba  # noqa: PLC0415 - takes a third of a second, which most commands do not need
+
+    return numba.njit(**settings, **more)
