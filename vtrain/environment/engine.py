@@ -154,14 +154,25 @@ class LocalBackend:
 class WorkerBackend:
     """Measures in worker processes. A failed group is tried again request by request.
 
+    A request that fails again is given up: its measurement is `failed`, and who wants to know is
+    told.
+
     Args:
         workers: The processes.
         time_limit: Time for one request (s).
+        on_give_up: Called with the request and the reason.
     """
 
-    def __init__(self, workers: Workers[Group, list[Measurement]], time_limit: float) -> None:
+    def __init__(
+        self,
+        workers: Workers[Group, list[Measurement]],
+        time_limit: float,
+        *,
+        on_give_up: Callable[[Request, str], None] = lambda _request, _reason: None,
+    ) -> None:
         self._workers = workers
         self._time_limit = time_limit
+        self._on_give_up = on_give_up
 
     def run(
         self, groups: Sequence[Group], on_wait: Callable[[], None]
@@ -187,6 +198,7 @@ class WorkerBackend:
                 reason = getattr(outcome.error, "reason", "error")
                 request = singles[outcome.index][0]
                 _LOG.warning("image %s failed twice (%s)", request.image, reason)
+                self._on_give_up(request, reason)
                 measurements.append(failed(reason))
             else:
                 measurements.extend(outcome.result)
@@ -200,6 +212,7 @@ def open_engine(
     tracing: TracingConfig,
     cache: Path | None,
     on_wait: Callable[[], None] = lambda: None,
+    on_give_up: Callable[[Request, str], None] = lambda _request, _reason: None,
 ) -> AbstractContextManager[Engine]:
     """An engine over the images of a run directory, for use in a `with` statement.
 
@@ -209,11 +222,14 @@ def open_engine(
         tracing: Limits.
         cache: File of the measurement cache; None for none.
         on_wait: See `Engine`.
+        on_give_up: See `WorkerBackend`.
 
     Raises:
         StorageError: The cache cannot be opened.
     """
-    return _engine(images, workers or usable_cores(), tracing, cache, on_wait)
+    return _engine(
+        images, workers or usable_cores(), tracing, cache, on_wait=on_wait, on_give_up=on_give_up
+    )
 
 
 @contextmanager
@@ -222,7 +238,9 @@ def _engine(
     workers: int,
     tracing: TracingConfig,
     cache: Path | None,
+    *,
     on_wait: Callable[[], None],
+    on_give_up: Callable[[Request, str], None],
 ) -> Iterator[Engine]:
     with ExitStack() as stack:
         store = stack.enter_context(closing(MeasurementCache(cache))) if cache else None
@@ -234,7 +252,8 @@ def _engine(
             setup_arguments=(images, tracing.output_limit),
         )
         stack.enter_context(closing(pool))
-        yield Engine(WorkerBackend(pool, tracing.time_limit), store, on_wait=on_wait)
+        backend = WorkerBackend(pool, tracing.time_limit, on_give_up=on_give_up)
+        yield Engine(backend, store, on_wait=on_wait)
 
 
 def _by_image(requests: Sequence[Request]) -> list[Group]:

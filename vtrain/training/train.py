@@ -208,6 +208,9 @@ def _session(
         tracing=config.tracing,
         cache=run.measurements,
         on_wait=lambda: stop.interrupt(by_time=False),
+        on_give_up=lambda request, reason: run.record_event(
+            "quarantined", image=request.image, action=list(request.action), reason=reason
+        ),
     ) as engine:
         yield Session(
             config=config,

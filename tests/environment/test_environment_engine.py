@@ -1,0 +1,143 @@
+"""The engine gives the same measurements whatever does the work, and survives what kills it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from vtrain.config.data import DataConfig
+from vtrain.config.schema import TracingConfig
+from vtrain.data.catalog import Catalog
+from vtrain.data.prepare import prepare
+from vtrain.data.store import ImageStore
+from vtrain.environment.engine import Engine, Group, LocalBackend, WorkerBackend, open_engine
+from vtrain.environment.measurement import Bench, Measurement, Request, failed
+from vtrain.rundir import RunDirectory
+from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
+from vtrain.tracing.workers import Workers
+
+ACTIONS = [canonical(encode_settings(PRESETS[name])) for name in ("default", "recipe")]
+GOOD = Measurement(1.0, 1.0, 1.0, 0.0, 1, 1, 1, 1, None, 1)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """Four small logos."""
+    made = RunDirectory.create(tmp_path_factory.mktemp("engine") / "run", name="engine")
+    prepare([], run=made, config=DataConfig(sample_count=4, input_size=48), workers=0)
+    return made
+
+
+@pytest.fixture(scope="module")
+def requests(run: RunDirectory) -> list[Request]:
+    images = [entry.id for entry in Catalog.load(run.catalog).entries]
+    return [Request(image, action) for action in ACTIONS for image in images]
+
+
+@pytest.fixture(scope="module")
+def expected(run: RunDirectory, requests: list[Request]) -> list[Measurement]:
+    bench = Bench(ImageStore(run.images), output_limit=4_000_000)
+    return Engine(LocalBackend(bench)).measure(requests)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_measure_as_this_process_does(
+    run: RunDirectory, requests: list[Request], expected: list[Measurement], workers: int
+) -> None:
+    seen: list[tuple[int, int]] = []
+    with open_engine(run.images, workers=workers, tracing=TracingConfig(), cache=None) as engine:
+        found = engine.measure([*requests, requests[0]], lambda *done: seen.append(done))
+        again = engine.measure(requests)
+
+    assert found == [*expected, expected[0]]
+    assert again == expected
+    assert engine.traces == len(requests)
+    assert engine.hits == len(requests) + 1
+    assert seen[-1] == (len(requests) + 1, len(requests) + 1)
+
+
+def test_a_new_engine_takes_the_cache_of_the_one_before(
+    run: RunDirectory, requests: list[Request], expected: list[Measurement], tmp_path: Path
+) -> None:
+    for traces in (len(requests), 0):
+        with open_engine(
+            run.images, workers=1, tracing=TracingConfig(), cache=tmp_path / "cache.sqlite"
+        ) as engine:
+            assert engine.measure(requests) == expected
+            assert engine.traces == traces
+
+
+def die_or_measure(group: Group) -> list[Measurement]:
+    """Die of an image named so; of one that names a file, only while it is there."""
+    for request in group:
+        mark = Path(request.image)
+        if request.image == "deadly" or mark.exists():
+            mark.unlink(missing_ok=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+    return [GOOD for _ in group]
+
+
+def ready() -> None:
+    """Nothing to set up."""
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers[Group, list[Measurement]]]:
+    pool = Workers[Group, list[Measurement]](
+        die_or_measure, count=1, memory_limit=512, setup=ready, setup_arguments=()
+    )
+    with closing(pool):
+        yield pool
+
+
+def test_a_death_is_tried_again_and_a_second_one_given_up(
+    workers: Workers[Group, list[Measurement]], tmp_path: Path
+) -> None:
+    mark = tmp_path / "once"
+    mark.touch()
+    given_up: list[tuple[Request, str]] = []
+    engine = Engine(
+        WorkerBackend(workers, 30.0, on_give_up=lambda *told: given_up.append(told)),
+    )
+    deadly = Request("deadly", ACTIONS[0])
+    wanted: Sequence[Request] = [
+        Request("fine", ACTIONS[0]),
+        Request(str(mark), ACTIONS[0]),
+        deadly,
+        Request("fine", ACTIONS[1]),
+    ]
+
+    found = engine.measure(wanted)
+
+    assert found == [GOOD, GOOD, failed("worker-died"), GOOD]
+    assert given_up == [(deadly, "worker-died")]
+    # It is known by now, and kills no other worker.
+    assert engine.measure([deadly]) == [failed("worker-died")]
+    assert len(given_up) == 1
+
+
+def test_what_was_measured_before_a_break_is_kept(
+    run: RunDirectory, requests: list[Request], expected: list[Measurement]
+) -> None:
+    left = 3
+
+    def enough() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise InterruptedError
+
+    bench = Bench(ImageStore(run.images), output_limit=4_000_000)
+    engine = Engine(LocalBackend(bench), on_wait=enough)
+
+    with pytest.raises(InterruptedError):
+        engine.measure(requests)
+    before = engine.hits
+
+    assert engine.measure(requests) == expected
+    assert engine.hits - before == 4  # two images, two settings each

@@ -1,0 +1,79 @@
+"""Whatever a worker process dies of comes back as a typed failure, and the rest is done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from vtrain.errors import TraceError
+from vtrain.tracing.workers import Workers
+
+HARMS = {
+    "kill": "worker-died",
+    "segv": "worker-died",
+    "abort": "worker-died",
+    "stop": "time-limit",
+    "hang": "time-limit",
+    "memory": "memory-limit",
+    "refuse": "panic",
+}
+
+
+def work(task: str) -> str:
+    """Do what the task says."""
+    if task == "hang":
+        time.sleep(3600)
+    elif task == "memory":
+        np.ones(2**31, np.float64)
+    elif task == "refuse":
+        raise TraceError("panic", "as VTracer does")
+    elif task in HARMS:
+        number = {"kill": signal.SIGKILL, "segv": signal.SIGSEGV, "abort": signal.SIGABRT}
+        os.kill(os.getpid(), number.get(task, signal.SIGSTOP))
+    return task.upper()
+
+
+def ready() -> None:
+    """Nothing to set up."""
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers[str, str]]:
+    pool = Workers[str, str](work, count=2, memory_limit=512, setup=ready, setup_arguments=())
+    with closing(pool):
+        yield pool
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_each_harm_has_its_reason_and_spares_the_rest(
+    workers: Workers[str, str], harm: str
+) -> None:
+    tasks = ["a", harm, "b", "c"]
+
+    found = list(workers.run(tasks, time_limits=[60.0, 1.0, 60.0, 60.0]))
+
+    assert [outcome.index for outcome in found] == [0, 1, 2, 3]
+    assert [outcome.result for outcome in found] == ["A", None, "B", "C"]
+    assert getattr(found[1].error, "reason", None) == HARMS[harm]
+
+
+def test_a_wait_can_be_broken_off_and_the_workers_go_on(workers: Workers[str, str]) -> None:
+    calls = 0
+
+    def enough() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(workers.run(["hang"], time_limits=[3600.0], on_wait=enough))
+
+    (after,) = workers.run(["d"], time_limits=[60.0])
+    assert after.result == "D"
