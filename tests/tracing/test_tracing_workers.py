@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import numpy as np
+import psutil
 import pytest
 
 from vtrain.errors import TraceError
@@ -61,6 +62,21 @@ def test_each_harm_has_its_reason_and_spares_the_rest(
     assert [outcome.index for outcome in found] == [0, 1, 2, 3]
     assert [outcome.result for outcome in found] == ["A", None, "B", "C"]
     assert getattr(found[1].error, "reason", None) == HARMS[harm]
+
+
+def test_workers_that_die_while_they_wait_are_replaced(workers: Workers[str, str]) -> None:
+    list(workers.run(["a", "b"], time_limits=[60.0, 60.0]))
+    for child in psutil.Process().children(recursive=True):
+        if any("spawn_main" in word for word in child.cmdline()):
+            child.kill()
+
+    found = list(workers.run(["a", "b", "c"], time_limits=[60.0] * 3))
+
+    # A death is met by at most one task for each process, and tried again by the engine.
+    assert [outcome.index for outcome in found] == [0, 1, 2]
+    assert {getattr(outcome.error, "reason", "") for outcome in found} <= {"", "worker-died"}
+    (after,) = workers.run(["d"], time_limits=[60.0])
+    assert after.result == "D"
 
 
 def test_a_wait_can_be_broken_off_and_the_workers_go_on(workers: Workers[str, str]) -> None:

@@ -1,8 +1,9 @@
 """A persistent store of measurements: tracing is deterministic, so none is made twice.
 
 SQLite in WAL mode: many readers, one writer at a time, safe against a kill at any moment. Keys hold
-everything that a measurement depends on; values are JSON. An entry that cannot be read back is
-dropped and counted, never returned.
+everything that a measurement depends on; values are JSON with a checksum. An entry that is not what
+was written is dropped and counted, never returned; a file that is no database any more is set
+aside. The oldest entries go when there are too many.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vtrain.errors import StorageError
 
 _LOG = logging.getLogger(__name__)
 _BUSY_TIMEOUT_S = 30.0
 _BATCH = 500
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+MOST_ENTRIES = 4_000_000
+"""Entries kept when the caller names no limit (count); some 400 bytes each."""
+
+Result = TypeVar("Result")
 
 
 class MeasurementCache:
@@ -26,13 +33,14 @@ class MeasurementCache:
 
     Args:
         path: The SQLite file; made when missing, set aside when it is no database.
+        most: Entries kept (count). The oldest beyond go when it is opened.
 
     Raises:
         StorageError: The file cannot be made or opened.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, most: int = MOST_ENTRIES) -> None:
+        self._path, self._most = path, most
         self.dropped = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,41 +56,65 @@ class MeasurementCache:
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS measurement (key TEXT PRIMARY KEY, value TEXT)"
-        )
+        with connection:
+            # The table of earlier versions, without checksums.
+            connection.execute("DROP TABLE IF EXISTS measurement")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS entry (key TEXT PRIMARY KEY, value TEXT, sum INTEGER)"
+            )
+            # Row numbers grow with time.
+            connection.execute(
+                "DELETE FROM entry WHERE rowid <= (SELECT max(rowid) FROM entry) - ?", (self._most,)
+            )
         return connection
 
     def _replace(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
         """Start anew beside a file that is no database; the old one is kept for inspection."""
         aside = self._path.with_name(self._path.name + ".bad")
-        _LOG.warning(
-            "measurement cache %s is unreadable (%s); kept as %s", self._path, error, aside
-        )
         try:
             self._path.replace(aside)
-            return self._open()
+            for rest in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + rest).unlink(missing_ok=True)
+            connection = self._open()
         except (OSError, sqlite3.DatabaseError) as again:
             raise StorageError(
                 f"The measurement cache {self._path} cannot be opened: {again}.",
                 hint="Check the folder's permissions and free space, or delete the file.",
             ) from again
+        _LOG.warning(
+            "measurement cache %s is unreadable (%s); kept as %s", self._path, error, aside
+        )
+        return connection
+
+    def _mended(self, work: Callable[[], Result]) -> Result:
+        """Do something with the database; once more with a new one when the old one is broken."""
+        try:
+            return work()
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _BROKEN:
+                raise
+            self._connection.close()
+            self._connection = self._replace(error)
+            return work()
 
     def get(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The stored values of the keys that are known."""
         wanted = list(keys)
+        return self._mended(lambda: self._get(wanted))
+
+    def _get(self, wanted: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(wanted), _BATCH):
             part = wanted[start : start + _BATCH]
             marks = ",".join("?" * len(part))
             rows = self._connection.execute(
-                f"SELECT key, value FROM measurement WHERE key IN ({marks})",  # noqa: S608  only marks
+                f"SELECT key, value, sum FROM entry WHERE key IN ({marks})",  # noqa: S608  only marks
                 part,
             )
-            for key, value in rows:
-                try:
+            for key, value, checksum in rows:
+                if _checksum(key, value) == checksum:
                     found[key] = json.loads(value)
-                except ValueError:
+                else:
                     self.dropped += 1
                     _LOG.warning(
                         "measurement cache %s: entry %s is damaged; dropped", self._path, key
@@ -95,18 +127,24 @@ class MeasurementCache:
         Raises:
             StorageError: The file cannot be written.
         """
-        rows = [(key, json.dumps(value)) for key, value in values.items()]
+        texts = [(key, json.dumps(value)) for key, value in values.items()]
+        rows = [(key, value, _checksum(key, value)) for key, value in texts]
         try:
-            with self._connection:
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO measurement VALUES (?, ?)", rows
-                )
+            self._mended(lambda: self._put(rows))
         except sqlite3.OperationalError as error:
             raise StorageError(
                 f"The measurement cache {self._path} cannot be written: {error}.",
                 hint="Check the folder's permissions and free space.",
             ) from error
 
+    def _put(self, rows: list[tuple[str, str, int]]) -> None:
+        with self._connection:
+            self._connection.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", rows)
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _checksum(key: object, value: object) -> int:
+    return zlib.crc32(f"{key} {value}".encode())

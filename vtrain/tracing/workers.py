@@ -6,13 +6,16 @@ their time. Here: a memory limit, quiet workers, one OpenCV thread, and typed fa
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, wait
 from concurrent.futures import TimeoutError as TimeLimit
-from concurrent.futures import wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -29,6 +32,11 @@ Result = TypeVar("Result")
 
 _MIB = 1024 * 1024
 _POLL_S = 0.1
+_STALLED_S = 60.0
+"""Time beyond the longest limit in which some task must end, or the pool is started anew (s)."""
+_RESTARTS = 3
+"""Times that the pool is started anew without a task getting done in between (count)."""
+_LOG = logging.getLogger(__name__)
 _STATM = Path("/proc/self/statm")
 
 
@@ -68,14 +76,20 @@ class Workers(Generic[Task, Result]):
         setup_arguments: Sequence[Any],
     ) -> None:
         self._function = function
-        self._pool = ProcessPool(
-            max_workers=count,
+        self._count = count
+        self._start = (memory_limit, setup, tuple(setup_arguments))
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPool:
+        pool = ProcessPool(
+            max_workers=self._count,
             initializer=_start_worker,
-            initargs=(memory_limit, setup, tuple(setup_arguments)),
+            initargs=self._start,
             # Forking a process that runs torch and its threads can deadlock the child.
             context=multiprocessing.get_context("spawn"),
         )
-        start_quietly(self._pool)
+        start_quietly(pool)
+        return pool
 
     def run(
         self,
@@ -94,27 +108,71 @@ class Workers(Generic[Task, Result]):
             time_limits: Time for each task once it has started (s).
             on_wait: Called before each wait and ten times a second during one; may raise.
         """
-        futures = [
-            self._pool.schedule(self._function, args=(task,), timeout=limit)
-            for task, limit in zip(tasks, time_limits, strict=True)
-        ]
+        limits = list(time_limits)
+        futures = self._schedule(tasks, limits)
+        failures = 0
         try:
-            for index, future in enumerate(futures):
+            for index in range(len(tasks)):
                 on_wait()
-                while not wait([future], timeout=_POLL_S).done:
-                    on_wait()
-                yield self._outcome(index, future)
+                while not self._settled(futures[index:], on_wait, _STALLED_S + max(limits)):
+                    failures += 1
+                    if failures > _RESTARTS:
+                        break
+                    # What is done is done; the rest is done by new workers.
+                    self._restart()
+                    futures[index:] = self._schedule(tasks[index:], limits[index:])
+                else:
+                    failures = 0
+                yield self._outcome(index, futures[index])
         finally:
             for future in futures:
-                future.cancel()  # type: ignore[no-untyped-call]  # pebble leaves it bare
+                future.cancel()
+
+    def _schedule(self, tasks: Sequence[Task], limits: Sequence[float]) -> list[Any]:
+        for attempt in range(_RESTARTS + 1):
+            try:
+                return [
+                    self._pool.schedule(self._function, args=(task,), timeout=limit)
+                    for task, limit in zip(tasks, limits, strict=True)
+                ]
+            except RuntimeError:  # a worker that died between two tasks can break the whole pool
+                if attempt == _RESTARTS:
+                    raise
+                self._restart()
+        raise AssertionError
+
+    def _settled(
+        self, futures: Sequence[Any], on_wait: Callable[[], None], patience: float
+    ) -> bool:
+        """Wait for the first future; False when the pool cannot answer any more."""
+        first = futures[0]
+        done, since = 0, time.monotonic()
+        while not wait([first], timeout=_POLL_S).done:
+            on_wait()
+            now_done = sum(future.done() for future in futures)
+            if now_done != done:
+                done, since = now_done, time.monotonic()
+            if time.monotonic() - since > patience:  # a worker that stands still holds the queue
+                return False
+        return first.cancelled() or not isinstance(first.exception(), BrokenProcessPool)
+
+    def _restart(self) -> None:
+        _LOG.warning("the tracing processes were started anew")
+        self.close()
+        self._pool = self._new_pool()
 
     def _outcome(self, index: int, future: Any) -> Outcome[Result]:
+        if not future.done():  # given up after several starts of the pool
+            future.cancel()
+            detail = "The worker processes stood still again and again"
+            return Outcome(index, None, TraceError("worker-died", detail))
         try:
             return Outcome(index, future.result(), None)
         except TimeLimit:
             return Outcome(index, None, TraceError("time-limit", "A trace ran over its time limit"))
-        except ProcessExpired as error:
-            detail = f"A worker process died (exit code {error.exitcode})"
+        except (ProcessExpired, BrokenProcessPool, CancelledError) as error:
+            # Without an exit code the whole pool broke, again and again.
+            detail = f"A worker process died (exit code {getattr(error, 'exitcode', 'unknown')})"
             return Outcome(index, None, TraceError("worker-died", detail))
         except MemoryError:
             detail = "A trace needed more memory than tracing.memory_limit"

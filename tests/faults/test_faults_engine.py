@@ -1,0 +1,65 @@
+"""Tracing processes that are killed in a training change nothing that it learns."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.faults.test_faults_training import child, figures, finish, prepared
+from vtrain.rundir import read_jsonl
+
+pytestmark = pytest.mark.faults
+
+__all__ = ["prepared"]
+DEATHS = 10 * int(os.environ.get("VTRAIN_FAULTS", "1"))
+# A process that stands still is noticed after the time limit.
+SETTINGS = ["resources.workers=2", "tracing.time_limit=2", "checkpoints.keep_last=2"]
+
+
+def workers_of(trainer: int) -> list[psutil.Process]:
+    """Processes that trace, once they are ready to."""
+    try:
+        children = psutil.Process(trainer).children(recursive=True)
+        return [
+            one
+            for one in children
+            if any("spawn_main" in word for word in one.cmdline())
+            and time.time() - one.create_time() > 2
+        ]
+    except psutil.Error:  # it ended between two questions
+        return []
+
+
+def test_deaths_of_workers_change_nothing(prepared: Path, tmp_path: Path) -> None:
+    settings = [*SETTINGS, f"ppo.total_traces={160 * DEATHS}"]
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    shutil.copytree(prepared, whole)
+    shutil.copytree(prepared, run)
+    assert finish(child(whole, settings)) == 0
+    chance = random.Random(4)  # noqa: S311 - moments, not secrets
+    deaths = 0
+
+    process = child(run, settings)
+    while process.poll() is None and deaths < DEATHS:
+        time.sleep(chance.uniform(0.1, 0.4))
+        alive = workers_of(process.pid)
+        if alive:
+            harm = (signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP, signal.SIGABRT)[deaths % 4]
+            try:
+                chance.choice(alive).send_signal(harm)
+            except psutil.Error:
+                continue
+            deaths += 1
+
+    assert finish(process) == 0
+    assert deaths == DEATHS
+    given_up = [row for row in read_jsonl(run / "events.jsonl") if row["kind"] == "quarantined"]
+    assert given_up == []
+    assert figures(run) == figures(whole)
