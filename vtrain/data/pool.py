@@ -23,7 +23,7 @@ from vtrain.data.store import ImageStore
 from vtrain.errors import ImageRefused
 from vtrain.images import Limits, decode
 from vtrain.resources import usable_cores
-from vtrain.tracing.workers import start_quietly
+from vtrain.tracing.workers import start_quietly, stop_quietly
 
 _TIME_LIMIT = 60.0  # seconds for one image; the slowest of 2000 logos takes under one
 _AHEAD = 4
@@ -82,8 +82,7 @@ def runner(
     try:
         yield partial(_apart, pool, job, count * _AHEAD)
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]  # pebble types most of itself
-        pool.join()
+        stop_quietly(pool)
 
 
 def _start() -> None:

@@ -182,8 +182,7 @@ class Workers(Generic[Task, Result]):
 
     def close(self) -> None:
         """End the workers, dropping what has not started."""
-        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it bare
-        self._pool.join()
+        stop_quietly(self._pool)
 
 
 def start_quietly(pool: ProcessPool) -> None:
@@ -200,6 +199,19 @@ def start_quietly(pool: ProcessPool) -> None:
         _ = pool.active  # looking starts it
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def stop_quietly(pool: ProcessPool) -> None:
+    """End a pool and its processes, dropping what has not started.
+
+    Pebble drops its semaphores first and ends the processes then: one that is still starting would
+    print that they are missing. They are held until all have ended.
+    """
+    channel = pool._pool_manager.worker_manager.workers_channel  # noqa: SLF001 - no other way in
+    held = vars(channel.mutex).copy() if channel is not None else {}
+    pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it bare
+    pool.join()
+    held.clear()
 
 
 def _start_worker(
