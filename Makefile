@@ -49,6 +49,8 @@ demo: $(STAMP)  ## train on sample logos, validate, trace some: under 10 minutes
 
 test: lint  ## lint and the fast tests, with coverage
 	@rm -f .coverage .coverage.*
+	@# Compiled once here, and not under the eyes of the coverage measurement.
+	@$(BIN)/python -c 'from vtrain.scoring.score import warm_up; warm_up()'
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
 
 test-all: test  ## test, then the slow tests and the injected faults

@@ -18,7 +18,8 @@ from vtrain.rundir import read_jsonl
 pytestmark = pytest.mark.faults
 
 __all__ = ["prepared"]
-DEATHS = 10 * int(os.environ.get("VTRAIN_FAULTS", "1"))
+TIMES = int(os.environ.get("VTRAIN_FAULTS", "1"))
+DEATHS = 4 if TIMES == 1 else 10 * TIMES
 # A process that stands still is noticed after the time limit.
 SETTINGS = ["resources.workers=2", "tracing.time_limit=2", "checkpoints.keep_last=2"]
 

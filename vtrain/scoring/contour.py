@@ -24,8 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.images.distinct import distinct_colours
-from vtrain.scoring import kernels
-from vtrain.scoring.kernels import COARSE_RADIUS, FINE_RADIUS, PAD
+from vtrain.scoring.scales import COARSE_RADIUS, FINE_RADIUS, PAD
 
 Plane = NDArray[np.float32]
 Planes = tuple[Plane, Plane, Plane]
@@ -97,6 +96,8 @@ class Canvas:
         Args:
             rgba: Straight alpha, shape (h, w, 4), contiguous.
         """
+        from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
+
         colours, _ = distinct_colours(rgba, self.indices)
         marks = np.zeros((self._rows, self._row), np.uint8)
         kernels.mark_changes(self.indices, marks)
@@ -118,6 +119,8 @@ class Canvas:
 
     def lay(self, lab: Plane) -> None:
         """Give the colours of `load` their values, shape (n, 3), and find the edges."""
+        from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
+
         height, width = self.shape
         shape = self._rows, self._row
         kernels.lay_out(self.indices, lab, *(plane.reshape(shape) for plane in self._lab))
@@ -134,18 +137,24 @@ class Canvas:
 
     def precision(self, reference: Contours) -> tuple[float, float]:
         """Mass of the edges here, and of those that a reference has (Lab units)."""
+        from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
+
         return kernels.agreement_of_fine(
             self._fine, self._step, self._fine_segments, reference.coarse
         )
 
     def recall(self, reference: Contours) -> float:
         """Mass of a reference's edges that are here too (Lab units)."""
+        from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
+
         return kernels.agreement_with_coarse(
             self._coarse_rows, self._step, reference.segments, reference.fine
         )
 
     def contours(self) -> Contours:
         """The edges, to keep."""
+        from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
+
         size = self._rows * self._row
         coarse = _three([np.zeros(size, np.float32) for _ in range(3)])
         around = self._segments(self._inside(_spread(self._coarse_marks, COARSE_RADIUS, 0)))
@@ -171,6 +180,8 @@ class Canvas:
 
     def _segments(self, marks: NDArray[np.uint8], pad: int = PAD) -> Segments:
         """Segments that hold the marks, `pad` pixels or more from the border of the plane."""
+        from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
+
         end = PAD + self.shape[1] + (PAD - pad)
         count = kernels.find_segments(marks.view(np.uint64), pad, end, self._found)
         return self._found[:count].copy()

@@ -16,21 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.compiled import compiled, inlined
+from vtrain.scoring.scales import (
+    COARSE_RADIUS,
+    COARSE_SIGMA,
+    FAINTEST,
+    FINE_RADIUS,
+    FINE_SIGMA,
+    GATE,
+    PAD,
+)
 
 Plane = NDArray[np.float32]
 Segments = NDArray[np.uint64]
-
-PAD = 8
-"""Pixels of padding round a plane, at least the reach of every loop here (px)."""
-FINE_SIGMA = 0.75
-"""Smoothing before the fine gradient (px at twice the input's size)."""
-COARSE_SIGMA = 2.5
-"""Smoothing of the coarse tensor (px at twice the input's size)."""
-FINE_RADIUS, COARSE_RADIUS = 3, 7
-GATE = np.float32(2.0)
-"""Coarse gradient at which an edge counts half (Lab units per px)."""
-FAINTEST = np.float32(1e-3)
-"""Squared fine gradient below which there is no edge at all ((Lab units per px)^2)."""
 
 
 def _gaussian(radius: int, sigma: float) -> tuple[np.float32, ...]:

@@ -12,7 +12,6 @@ from vtrain.scoring.appearance import Appearance
 from vtrain.scoring.classical import ms_ssim, mse, psnr, ssim
 from vtrain.scoring.colour import CLIP, foreground_of, lab_on
 from vtrain.scoring.contour import Canvas, canvas_of
-from vtrain.scoring.kernels import colour_difference
 from vtrain.scoring.reference import Backdrop, Reference
 
 
@@ -106,6 +105,8 @@ def _worst(reference: Reference, rgba: NDArray[np.uint8]) -> tuple[Scores, Backd
 def _on(
     backdrop: Backdrop, reference: Reference, canvas: Canvas, colours: NDArray[np.uint8]
 ) -> Scores:
+    from vtrain.scoring.kernels import colour_difference  # noqa: PLC0415 - brings numba in
+
     lab = lab_on(colours, backdrop.colour)
     canvas.lay(lab)
     precision, recall = backdrop.precision(canvas), backdrop.recall(canvas)
