@@ -53,7 +53,7 @@ from vtrain.tracing.parameters import PRESETS, Settings, canonical, encode_setti
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.trace import trace_prepared
-from vtrain.tracing.vtracer_backend import run_vtracer
+from vtrain.tracing.vtracer_backend import run_vtracer, vtracer_arguments
 
 Result = TypeVar("Result")
 Rgba = NDArray[np.uint8]
@@ -276,21 +276,7 @@ def naive(rgba: Rgba, settings: Settings, reference: Rgba, folder: Path) -> floa
 
     source, target = folder / "in.png", folder / "out.svg"
     Image.fromarray(rgba).save(source)
-    vtracer.convert_image_to_svg_py(
-        str(source),
-        str(target),
-        colormode="color",
-        hierarchical=settings.hierarchical,
-        mode=settings.mode,
-        filter_speckle=settings.filter_speckle,
-        color_precision=settings.color_precision,
-        layer_difference=settings.layer_difference,
-        corner_threshold=settings.corner_threshold,
-        length_threshold=settings.length_threshold,
-        max_iterations=10,
-        splice_threshold=settings.splice_threshold,
-        path_precision=settings.path_precision,
-    )
+    vtracer.convert_image_to_svg_py(str(source), str(target), **vtracer_arguments(settings))
     height, width = reference.shape[:2]
     png = cairosvg.svg2png(url=str(target), output_width=width, output_height=height)
     drawing = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))

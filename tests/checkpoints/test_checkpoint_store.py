@@ -94,6 +94,21 @@ def test_best_without_a_pointer_is_what_the_newest_took_for_it(store: Checkpoint
     assert store.repair().pointers == {"latest": "step-000000002", "best": "step-000000001"}
 
 
+@pytest.mark.parametrize("best", [[0.5, 1], {"utility": 0.5, "step": 1, "values": []}])
+def test_earlier_versions_say_in_their_state_what_they_took_for_the_best(
+    store: CheckpointStore, best: object
+) -> None:
+    for step, utility in ((1, 0.5), (2, 0.6)):
+        store.save(
+            step,
+            tensors={"policy": WEIGHTS},
+            documents={"state": {"best": best}},
+            info={"utility": utility},
+        )
+
+    assert store.resolve("best").step == 1
+
+
 def test_of_equals_the_earlier_is_the_best(store: CheckpointStore) -> None:
     save(store, 1, utility=0.5)
     save(store, 2, utility=0.5)

@@ -12,12 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.faults.test_faults_training import child, figures, finish, prepared
+from tests.faults.trainings import child, figures, finish
 from vtrain.rundir import read_jsonl
 
 pytestmark = pytest.mark.faults
 
-__all__ = ["prepared"]
 TIMES = int(os.environ.get("VTRAIN_FAULTS", "1"))
 DEATHS = 4 if TIMES == 1 else 10 * TIMES
 # A process that stands still is noticed after the time limit.

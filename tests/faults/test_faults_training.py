@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -13,72 +12,26 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
+from tests.faults.trainings import child, figures, finish
 from tests.training.conftest import tiny
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import dump_yaml
-from vtrain.data.prepare import prepare
-from vtrain.rundir import RunDirectory, read_jsonl, write_text
-from vtrain.training.replay import state_digest
-from vtrain.training.state import ExactState
+from vtrain.rundir import read_jsonl, write_text
 
 pytestmark = pytest.mark.faults
 
 TIMES = int(os.environ.get("VTRAIN_FAULTS", "1"))
 KILLS = 20 * TIMES
-ROOT = Path(__file__).parents[2]
 PHASES = {"rollout": (3, 7), "update": (5, 13), "validation": (1, 2), "save": (9, 14)}
 """Calls at which each phase is struck by a kill."""
 CALLS = {"rollout": 8, "update": 19, "validation": 3, "save": 30}
 """Calls that each phase has at least in an undisturbed training."""
 SETTINGS = [(1, 1), (2, 3)] if TIMES == 1 else [(1, 1), (2, 3), (1, 3), (2, 1)]
 """Workers, and traces an episode."""
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = RunDirectory.create(tmp_path_factory.mktemp("prepared") / "run", name="tiny")
-    prepare([], run=run, config=tiny().data, workers=0)
-    return run.root
-
-
-def child(
-    run: Path, settings: list[str], *strike: object, temporary: Path | None = None
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.faults.train_child", str(run), json.dumps(settings)]
-    return subprocess.Popen(
-        [*command, *map(str, strike)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, **({"TMPDIR": str(temporary)} if temporary else {})},
-    )
-
-
-def finish(process: subprocess.Popen[bytes]) -> int:
-    """Wait for its end; its exit code."""
-    _, words = process.communicate(timeout=300)
-    assert b"Traceback" not in words, words.decode()
-    return process.returncode
-
-
-def figures(run: Path) -> tuple[str, list[dict[str, Any]]]:
-    """Digest of the newest state, and the curve without the clock."""
-    store = CheckpointStore(run / "checkpoints")
-    loaded = store.load(store.resolve("latest"))
-    state = ExactState(
-        loaded.tensors["policy"],
-        loaded.tensors["optimizer"],
-        loaded.tensors["generators"],
-        loaded.documents["state"],
-    )
-    rows = read_jsonl(run / "metrics.jsonl")
-    return state_digest(state), [{k: v for k, v in row.items() if k != "wall"} for row in rows]
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,16 @@
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vtrain.rundir import RunDirectory
+from tests.training.conftest import tiny
+from vtrain.checkpoints.store import CheckpointStore
+from vtrain.rundir import RunDirectory, read_jsonl
+from vtrain.training.check import Check, check_policy
 from vtrain.training.stop import Interrupted, StopRequest, stop_requests
-from vtrain.training.train import _stopped
+from vtrain.training.train import _stopped, train
 
 
 def test_a_signal_is_noticed_and_the_handlers_are_put_back() -> None:
@@ -51,3 +56,25 @@ def test_less_time_than_the_next_step_takes_is_none() -> None:
     assert stop.ends_within(7200.0)
     assert stop.out_of_time
     assert not StopRequest(0.0).ends_within(1e9)
+
+
+def test_an_update_that_is_broken_off_in_its_check_is_not_counted(
+    new_run: Callable[[str], RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run("run")
+    checks = 0
+
+    def check(*arguments: Any) -> Check:
+        nonlocal checks
+        checks += 1
+        return check_policy(*arguments)
+
+    monkeypatch.setattr("vtrain.training.session.check_policy", check)
+
+    # The first check comes before anything is learned, the second after update 2.
+    result = train(tiny(), run, cancelled=lambda: checks == 2)
+
+    newest = CheckpointStore(run.checkpoints).resolve("latest")
+    assert (result.stopped, result.updates, result.traces) == ("cancelled", 1, 16)
+    assert (newest.update, newest.step) == (1, 16)
+    assert [row["update"] for row in read_jsonl(run.metrics)] == [1]

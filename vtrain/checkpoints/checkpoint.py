@@ -76,7 +76,8 @@ class Checkpoint:
         best = self.info.get("best_step")
         if best is None and "state.json" in self.manifest.files:  # of earlier versions
             try:
-                best = json.loads(self.manifest.read_file(self.path, "state.json"))["best"][1]
+                recorded = json.loads(self.manifest.read_file(self.path, "state.json"))["best"]
+                best = recorded["step"] if isinstance(recorded, Mapping) else recorded[1]
             except (CheckpointError, ValueError, KeyError, TypeError, IndexError):
                 return None
         return best if isinstance(best, int) and not isinstance(best, bool) else None

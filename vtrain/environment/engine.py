@@ -51,8 +51,8 @@ class Engine:
     Args:
         backend: Does the work.
         cache: Answers that outlive the process; None for none.
-        on_wait: Called while waiting for measurements, several times a second. It may raise: what
-            is measured by then is kept, the rest dropped.
+        on_wait: Called before each `measure` and several times a second during one. It may raise:
+            what is measured by then is kept, the rest dropped.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Engine:
             requests: What to measure; equal ones are measured once.
             on_progress: Called as measurements come in.
         """
+        self._on_wait()  # also when every answer is known
         wanted = [replace(request, action=canonical(request.action)) for request in requests]
         missing = [request for request in dict.fromkeys(wanted) if request not in self._known]
         missing = self._recall(missing)

@@ -228,6 +228,17 @@ def _likeness(cos: Any, sin: Any, xx: Any, xy: Any, yy: Any) -> Any:
     return magnitude / (magnitude + GATE) * similarity * similarity * similarity
 
 
+@inlined
+def _fine_edge(one: Plane, two: Plane, three: Plane, at: Any, row: Any) -> Any:
+    """Gradient magnitude, 0 where there is no edge, and cosine and sine of twice its direction."""
+    xx, xy, yy = _tensor(one, two, three, at, row)
+    energy = xx + yy
+    cos, sin = xx - yy, xy + xy
+    strength = np.sqrt(cos * cos + sin * sin) + _TINY
+    weight = np.sqrt(energy) if energy > FAINTEST else _0
+    return weight, cos / strength, sin / strength
+
+
 @compiled
 def agreement_of_fine(
     fine: tuple[Plane, Plane, Plane],
@@ -243,15 +254,9 @@ def agreement_of_fine(
         mass: Any = _0
         agreed: Any = _0
         for at in range(segments[number, 0], segments[number, 1]):
-            xx, xy, yy = _tensor(one, two, three, at, row)
-            energy = xx + yy
-            cos, sin = xx - yy, xy + xy
-            strength = np.sqrt(cos * cos + sin * sin) + _TINY
-            weight = np.sqrt(energy) if energy > FAINTEST else _0
+            weight, cos, sin = _fine_edge(one, two, three, at, row)
             mass += weight
-            agreed += weight * _likeness(
-                cos / strength, sin / strength, coarse_xx[at], coarse_xy[at], coarse_yy[at]
-            )
+            agreed += weight * _likeness(cos, sin, coarse_xx[at], coarse_xy[at], coarse_yy[at])
         total += mass
         same += agreed
     return total, same
@@ -271,14 +276,11 @@ def fine_edges(
     for number in range(segments.shape[0]):
         start = segments[number, 0]
         for at in range(start, segments[number, 1]):
-            xx, xy, yy = _tensor(one, two, three, at, row)
-            energy = xx + yy
-            cos, sin = xx - yy, xy + xy
-            strength = np.sqrt(cos * cos + sin * sin) + _TINY
+            weight, cos, sin = _fine_edge(one, two, three, at, row)
             place = packed + (at - start)
-            weights[place] = np.sqrt(energy) if energy > FAINTEST else _0
-            cosines[place] = cos / strength
-            sines[place] = sin / strength
+            weights[place] = weight
+            cosines[place] = cos
+            sines[place] = sin
         packed += segments[number, 1] - start
 
 

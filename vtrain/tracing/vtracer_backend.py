@@ -7,6 +7,8 @@ gives it enough, so holes stay holes however small they are.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import vtracer
@@ -41,22 +43,29 @@ def run_vtracer(rgba: NDArray[np.uint8], settings: Settings, *, keyed: bool) -> 
     return _convert(png.tobytes(), settings)
 
 
+def vtracer_arguments(settings: Settings) -> dict[str, Any]:
+    """The tracer's part of settings, by the names of its functions' arguments."""
+    return {
+        "colormode": "color",
+        "hierarchical": settings.hierarchical,
+        "mode": settings.mode,
+        "filter_speckle": settings.filter_speckle,
+        "color_precision": settings.color_precision,
+        "layer_difference": settings.layer_difference,
+        "corner_threshold": settings.corner_threshold,
+        "length_threshold": settings.length_threshold,
+        "max_iterations": 10,
+        "splice_threshold": settings.splice_threshold,
+        "path_precision": settings.path_precision,
+    }
+
+
 def _convert(png: bytes, settings: Settings) -> str:
     try:
         svg = vtracer.convert_raw_image_to_svg(
             png,
             img_format="png",
-            colormode="color",
-            hierarchical=settings.hierarchical,
-            mode=settings.mode,
-            filter_speckle=settings.filter_speckle,
-            color_precision=settings.color_precision,
-            layer_difference=settings.layer_difference,
-            corner_threshold=settings.corner_threshold,
-            length_threshold=settings.length_threshold,
-            max_iterations=10,
-            splice_threshold=settings.splice_threshold,
-            path_precision=settings.path_precision,
+            **vtracer_arguments(settings),
         )
     except BaseException as error:
         # A Rust panic is a BaseException of a class that cannot be imported.

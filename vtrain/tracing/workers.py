@@ -109,12 +109,13 @@ class Workers(Generic[Task, Result]):
             on_wait: Called before each wait and ten times a second during one; may raise.
         """
         limits = list(time_limits)
+        patience = _STALLED_S + max(limits, default=0.0)
         futures = self._schedule(tasks, limits)
         failures = 0
         try:
             for index in range(len(tasks)):
                 on_wait()
-                while not self._settled(futures[index:], on_wait, _STALLED_S + max(limits)):
+                while not self._settled(futures, index, on_wait, patience):
                     failures += 1
                     if failures > _RESTARTS:
                         break
@@ -142,19 +143,19 @@ class Workers(Generic[Task, Result]):
         raise AssertionError
 
     def _settled(
-        self, futures: Sequence[Any], on_wait: Callable[[], None], patience: float
+        self, futures: Sequence[Any], index: int, on_wait: Callable[[], None], patience: float
     ) -> bool:
-        """Wait for the first future; False when the pool cannot answer any more."""
-        first = futures[0]
+        """Wait for one of the futures; False when the pool cannot answer any more."""
+        wanted = futures[index]
         done, since = 0, time.monotonic()
-        while not wait([first], timeout=_POLL_S).done:
+        while not (wanted.done() or wait([wanted], timeout=_POLL_S).done):
             on_wait()
             now_done = sum(future.done() for future in futures)
             if now_done != done:
                 done, since = now_done, time.monotonic()
             if time.monotonic() - since > patience:  # a worker that stands still holds the queue
                 return False
-        return first.cancelled() or not isinstance(first.exception(), BrokenProcessPool)
+        return wanted.cancelled() or not isinstance(wanted.exception(), BrokenProcessPool)
 
     def _restart(self) -> None:
         _LOG.warning("the tracing processes were started anew")

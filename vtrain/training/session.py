@@ -139,13 +139,20 @@ class Session:
         except Interrupted:
             if self._boundary is None:
                 return self._result()
+            self._go_back(self._boundary)
         except Stopped:
             # A callback has had enough: what was learned up to the last boundary is kept.
-            if self._boundary is not None and self._saved_at != self._update:
-                self._save(self._boundary, None)
+            if self._boundary is not None:
+                self._go_back(self._boundary)
+                if self._saved_at != self._update:
+                    self._save(self._boundary, None)
             self._saving.settle()
             raise
         return self._end()
+
+    def _go_back(self, boundary: ExactState) -> None:
+        """Count no update that was broken off."""
+        self._update = int(boundary.document["update"])
 
     def _prepare(self) -> None:
         """Measure what learning starts from, and put the policy there."""
@@ -166,9 +173,9 @@ class Session:
         learning = updates(self._model, self._env, total=total)
         with JsonlWriter(self._run.metrics) as metrics:
             self._boundary = self._capture()
-            # A run that was stopped early stays so when it is gone on from.
             longest = 0.0
-            # Neither another update nor the last check may end beyond the time limit.
+            # A run that was stopped early stays so when it is gone on from. And neither another
+            # update nor the last check may end beyond the time limit.
             while not (
                 self._early.stopped
                 or self._stop.wanted
@@ -312,8 +319,8 @@ class Session:
             check=check,
             wall=self._clock.lap(self._engine),
         )
-        # Before the checkpoint: a resume drops records that are newer than its checkpoint, and can
-        # not make up for one that is missing.
+        # Before the checkpoint: a resume drops records that are newer than its checkpoint, and
+        # finds those that are missing only where there is a checkpoint of the same update.
         metrics.write(record)
         metrics.sync()
         if ended:
