@@ -11,6 +11,8 @@ STAMP := $(VENV)/.installed
 DEMO := demo
 # Share of vtrain's lines and branches that the fast tests must reach (%).
 COVERAGE := 92
+# Tests at a time: most wait for a process of theirs.
+JOBS := 2
 # One thread per process: the tracing workers already keep every core busy.
 export OMP_NUM_THREADS ?= 1
 
@@ -51,10 +53,10 @@ test: lint  ## lint and the fast tests, with coverage
 	@rm -f .coverage .coverage.*
 	@# Compiled once here, and not under the eyes of the coverage measurement.
 	@$(BIN)/python -c 'from vtrain.scoring.score import warm_up; warm_up()'
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
 
 test-all: test  ## test, then the slow tests and the injected faults
-	$(BIN)/python -m pytest -m 'slow or faults'
+	$(BIN)/python -m pytest -n $(JOBS) -m 'slow or faults'
 
 lint: $(STAMP)  ## ruff, mypy, and whether the generated pages are current
 	$(BIN)/ruff check .
