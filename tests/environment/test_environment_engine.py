@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import vtracer
 
 from vtrain.config.data import DataConfig
 from vtrain.config.schema import TracingConfig
 from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.data.store import ImageStore
+from vtrain.environment import engine as engine_module
 from vtrain.environment.engine import Engine, Group, LocalBackend, WorkerBackend, open_engine
 from vtrain.environment.measurement import Bench, Measurement, Request, failed
 from vtrain.rundir import RunDirectory
@@ -82,6 +85,29 @@ def die_or_measure(group: Group) -> list[Measurement]:
     return [GOOD for _ in group]
 
 
+def set_up(images: Path, marks: Path) -> None:
+    """Have VTracer really panic in a group's first trace, and then in that one by itself."""
+    engine_module._set_up_bench(images, 4_000_000, None)
+    real = vtracer.convert_raw_image_to_svg
+    left = 1  # in each of two processes
+
+    def convert(png: bytes, **arguments: Any) -> str:
+        nonlocal left
+        number = len(list(marks.iterdir()))
+        if left and number < 2:
+            left -= 1
+            (marks / str(number)).touch()
+            arguments["color_precision"] = 0
+        return str(real(png, **arguments))
+
+    vtracer.convert_raw_image_to_svg = convert
+
+
+def panic_or_measure(group: Group) -> list[Measurement]:
+    """As the engine's own workers."""
+    return engine_module._measure_group(group)
+
+
 def ready() -> None:
     """Nothing to set up."""
 
@@ -119,6 +145,51 @@ def test_a_death_is_tried_again_and_a_second_one_given_up(
     # It is known by now, and kills no other worker.
     assert engine.measure([deadly]) == [failed("worker-died")]
     assert len(given_up) == 1
+
+
+def test_a_panic_is_tried_again_in_another_process_and_then_given_up(
+    run: RunDirectory,
+    requests: list[Request],
+    expected: list[Measurement],
+    tmp_path: Path,
+) -> None:
+    of_one = [place for place, item in enumerate(requests) if item.image == requests[0].image]
+    group, measured = [requests[i] for i in of_one], [expected[i] for i in of_one]
+    pool = Workers[Group, list[Measurement]](
+        panic_or_measure,
+        count=1,
+        memory_limit=1024,
+        setup=set_up,
+        setup_arguments=(run.images, tmp_path),
+    )
+    given_up: list[tuple[Request, str]] = []
+    with closing(pool):
+        engine = Engine(WorkerBackend(pool, 30.0, on_give_up=lambda *told: given_up.append(told)))
+        found = engine.measure(group)
+
+    assert found == [failed("panic"), measured[1]]
+    assert given_up == [(group[0], "panic")]
+
+
+def test_no_more_than_the_latest_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Always:
+        """Measures nothing."""
+
+        def run(
+            self, groups: Sequence[Group], _wait: Callable[[], None]
+        ) -> Iterator[tuple[int, list[Measurement]]]:
+            for index, group in enumerate(groups):
+                yield index, [GOOD for _ in group]
+
+    monkeypatch.setattr("vtrain.environment.engine._MOST_KNOWN", 5)
+    engine = Engine(Always())
+    wanted = [Request(f"{number:02d}", ACTIONS[0]) for number in range(12)]
+
+    assert engine.measure(wanted) == [GOOD] * 12
+    engine.measure(wanted[7:])
+    assert engine.traces == 12
+    engine.measure(wanted[:1])
+    assert engine.traces == 13
 
 
 def test_what_was_measured_before_a_break_is_kept(

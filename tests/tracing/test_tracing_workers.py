@@ -34,6 +34,8 @@ def work(task: str) -> str:
         np.ones(2**31, np.float64)
     elif task == "refuse":
         raise TraceError("panic", "as VTracer does")
+    elif task == "who":
+        return str(os.getpid())
     elif task in HARMS:
         number = {"kill": signal.SIGKILL, "segv": signal.SIGSEGV, "abort": signal.SIGABRT}
         os.kill(os.getpid(), number.get(task, signal.SIGSTOP))
@@ -62,6 +64,17 @@ def test_each_harm_has_its_reason_and_spares_the_rest(
     assert [outcome.index for outcome in found] == [0, 1, 2, 3]
     assert [outcome.result for outcome in found] == ["A", None, "B", "C"]
     assert getattr(found[1].error, "reason", None) == HARMS[harm]
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_worker_that_came_to_harm_does_no_other_task(harm: str) -> None:
+    one = Workers[str, str](work, count=1, memory_limit=512, setup=ready, setup_arguments=())
+    with closing(one):
+        before, _, after = one.run(["who", harm, "who"], time_limits=[60.0, 1.0, 60.0])
+
+    assert before.result
+    assert after.result
+    assert before.result != after.result
 
 
 def test_workers_that_die_while_they_wait_are_replaced(workers: Workers[str, str]) -> None:

@@ -25,6 +25,12 @@ class TracingConfig(Section):
     output_limit: int = Field(
         4_000_000, ge=10_000, description="Largest SVG accepted from the tracer (bytes)."
     )
+    shared_memory: int = Field(
+        4096,
+        ge=0,
+        description="Shared memory for decoded images and what is known of them, at most a quarter "
+        "of the machine's (MiB); 0 for none.",
+    )
 
 
 class TasteConfig(Section):

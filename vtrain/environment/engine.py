@@ -10,14 +10,16 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Protocol
 
 from vtrain.config.schema import TracingConfig
 from vtrain.data.store import ImageStore
 from vtrain.environment.measurement import Bench, Measurement, Request, failed
+from vtrain.environment.shelf import Shelf, open_shelf
 from vtrain.environment.versions import measurement_version
+from vtrain.errors import TraceError
 from vtrain.resources import usable_cores
 from vtrain.scoring.score import warm_up
 from vtrain.tracing.cache import MeasurementCache
@@ -26,6 +28,8 @@ from vtrain.tracing.workers import Workers
 
 _LOG = logging.getLogger(__name__)
 
+_MOST_KNOWN = 50_000
+"""Answers kept in memory between two calls (count); some 500 bytes each."""
 Progress = Callable[[int, int], None]
 """Called with the measurements done and wanted."""
 Group = tuple[Request, ...]
@@ -46,11 +50,12 @@ class Backend(Protocol):
 
 
 class Engine:
-    """Measures requests through a back end, remembering every answer.
+    """Measures requests through a back end, and none twice that it can remember.
 
     Args:
         backend: Does the work.
-        cache: Answers that outlive the process; None for none.
+        cache: Remembers for good, and outlives the process; without one the latest answers are
+            known.
         on_wait: Called before each `measure` and several times a second during one. It may raise:
             what is measured by then is kept, the rest dropped.
     """
@@ -66,6 +71,7 @@ class Engine:
         self._on_wait = on_wait
         self._cache = cache
         self._version = measurement_version()
+        # Answers of late, the oldest first.
         self._known: dict[Request, Measurement] = {}
         self.traces = 0
         self.hits = 0
@@ -95,7 +101,10 @@ class Engine:
             done += len(group)
             if on_progress:
                 on_progress(len(wanted) - len(missing) + done, len(wanted))
-        return [self._known[request] for request in wanted]
+        answers = [self._known[request] for request in wanted]
+        for request in list(islice(self._known, max(0, len(self._known) - _MOST_KNOWN))):
+            del self._known[request]
+        return answers
 
     def forget(self) -> None:
         """Drop the answers kept in memory; those in the cache stay."""
@@ -245,12 +254,13 @@ def _engine(
 ) -> Iterator[Engine]:
     with ExitStack() as stack:
         store = stack.enter_context(closing(MeasurementCache(cache))) if cache else None
+        shelf = stack.enter_context(open_shelf(tracing.shared_memory))
         pool = Workers[Group, list[Measurement]](
             _measure_group,
             count=workers,
             memory_limit=tracing.memory_limit,
             setup=_set_up_bench,
-            setup_arguments=(images, tracing.output_limit),
+            setup_arguments=(images, tracing.output_limit, shelf),
         )
         stack.enter_context(closing(pool))
         backend = WorkerBackend(pool, tracing.time_limit, on_give_up=on_give_up)
@@ -272,11 +282,15 @@ _BENCH: list[Bench] = []
 """The worker process's own bench: pebble gives a worker no other place to keep one."""
 
 
-def _set_up_bench(images: Path, output_limit: int) -> None:
+def _set_up_bench(images: Path, output_limit: int, shelf: Shelf | None) -> None:
     # Compiled, or loaded, before the limits of a trace hold.
     warm_up()
-    _BENCH[:] = [Bench(ImageStore(images), output_limit=output_limit)]
+    _BENCH[:] = [Bench(ImageStore(images), output_limit=output_limit, shelf=shelf)]
 
 
 def _measure_group(group: Group) -> list[Measurement]:
-    return [_BENCH[0].measure(request) for request in group]
+    measurements = [_BENCH[0].measure(request) for request in group]
+    if any(measurement.failure == "panic" for measurement in measurements):
+        # As after a death: a new process tries again, and a second time gives the request up.
+        raise TraceError("panic", "VTracer panicked")
+    return measurements

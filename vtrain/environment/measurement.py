@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.config.schema import ScoringConfig
+from vtrain.environment.shelf import Shelf
 from vtrain.errors import TraceError
 from vtrain.images import resize
 from vtrain.scoring.appearance import WORST
+from vtrain.scoring.packing import pack, unpack
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score, score_fully
 from vtrain.scoring.utility import cost, utility
@@ -132,10 +134,19 @@ class Bench:
         source: Inputs and references.
         output_limit: Largest SVG accepted (bytes).
         kept: Images whose preparations and references are kept (count).
+        shelf: Where decoded images and references are shared with other processes.
     """
 
-    def __init__(self, source: ImageSource, *, output_limit: int, kept: int = 24) -> None:
+    def __init__(
+        self,
+        source: ImageSource,
+        *,
+        output_limit: int,
+        kept: int = 24,
+        shelf: Shelf | None = None,
+    ) -> None:
         self._source = source
+        self._shelf = shelf
         self._output_limit = output_limit
         self._kept = kept
         self._preparations: OrderedDict[str, Preparation] = OrderedDict()
@@ -180,7 +191,7 @@ class Bench:
     def _preparation(self, image: str) -> Preparation:
         if image not in self._preparations:
             self._preparations[image] = Preparation(
-                self._source.input(image), palettes=self._palettes_of(image)
+                self._input(image), palettes=self._palettes_of(image)
             )
         return _recent(self._preparations, image, self._kept)
 
@@ -189,14 +200,36 @@ class Bench:
             self._palettes[image] = {}
         return _recent(self._palettes, image, _PALETTES_KEPT)
 
+    def _input(self, image: str) -> NDArray[np.uint8]:
+        if self._shelf is None:
+            return self._source.input(image)
+        key = f"{image}-input"
+        if (found := self._shelf.get(key)) is not None:
+            return found[1][0]
+        rgba = self._source.input(image)
+        self._shelf.put(key, {}, [rgba])
+        return rgba
+
     def _reference(self, image: str, *, native: bool) -> Reference:
         key = (image, native)
         if key not in self._references:
-            picture = native_reference(self._source.input(image)) if native else None
-            self._references[key] = Reference.of(
-                self._source.reference(image) if picture is None else picture
-            )
+            self._references[key] = self._shared_reference(image, native=native)
         return _recent(self._references, key, self._kept)
+
+    def _shared_reference(self, image: str, *, native: bool) -> Reference:
+        if self._shelf is None:
+            return self._new_reference(image, native=native)
+        key = f"{image}-native" if native else f"{image}-reference"
+        if (found := self._shelf.get(key)) is not None:
+            return unpack(*found)
+        reference = self._new_reference(image, native=native)
+        self._shelf.put(key, *pack(reference))
+        return reference
+
+    def _new_reference(self, image: str, *, native: bool) -> Reference:
+        if native:
+            return Reference.of(native_reference(self._input(image)))
+        return Reference.of(self._source.reference(image))
 
 
 def native_reference(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import cv2
 from pebble import ProcessExpired, ProcessPool
@@ -36,6 +36,12 @@ _STALLED_S = 60.0
 """Time beyond the longest limit in which some task must end, or the pool is started anew (s)."""
 _RESTARTS = 3
 """Times that the pool is started anew without a task getting done in between (count)."""
+_REASONS = {81: "memory-limit", 82: "panic"}
+"""Why a worker ended itself, by its exit code."""
+_DETAILS = {
+    "memory-limit": "A trace needed more memory than tracing.memory_limit",
+    "panic": "VTracer panicked",
+}
 _LOG = logging.getLogger(__name__)
 _STATM = Path("/proc/self/statm")
 
@@ -57,6 +63,9 @@ class Outcome(Generic[Result]):
 
 class Workers(Generic[Task, Result]):
     """A pool of processes that apply one function to tasks.
+
+    A process in which memory ran out or the tracer panicked ends and is replaced: nobody knows what
+    state it is in.
 
     Args:
         function: Applied to each task in a worker; importable, as workers are spawned.
@@ -133,7 +142,7 @@ class Workers(Generic[Task, Result]):
         for attempt in range(_RESTARTS + 1):
             try:
                 return [
-                    self._pool.schedule(self._function, args=(task,), timeout=limit)
+                    self._pool.schedule(_apply, args=(self._function, task), timeout=limit)
                     for task, limit in zip(tasks, limits, strict=True)
                 ]
             except RuntimeError:  # a worker that died between two tasks can break the whole pool
@@ -173,11 +182,11 @@ class Workers(Generic[Task, Result]):
             return Outcome(index, None, TraceError("time-limit", "A trace ran over its time limit"))
         except (ProcessExpired, BrokenProcessPool, CancelledError) as error:
             # Without an exit code the whole pool broke, again and again.
-            detail = f"A worker process died (exit code {getattr(error, 'exitcode', 'unknown')})"
-            return Outcome(index, None, TraceError("worker-died", detail))
-        except MemoryError:
-            detail = "A trace needed more memory than tracing.memory_limit"
-            return Outcome(index, None, TraceError("memory-limit", detail))
+            code = getattr(error, "exitcode", None)
+            reason = _REASONS.get(code or 0, "worker-died")
+            died = f"A worker process died (exit code {'unknown' if code is None else code})"
+            detail = _DETAILS.get(reason, died)
+            return Outcome(index, None, TraceError(reason, detail))
         except VtrainError as error:
             return Outcome(index, None, error)
 
@@ -213,6 +222,22 @@ def stop_quietly(pool: ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it bare
     pool.join()
     held.clear()
+
+
+def _apply(function: Callable[[Task], Result], task: Task) -> Result:
+    """Do a task in a worker."""
+    try:
+        return function(task)
+    except MemoryError:
+        _end("memory-limit")
+    except TraceError as error:
+        if error.reason in _REASONS.values():
+            _end(error.reason)
+        raise
+
+
+def _end(reason: str) -> NoReturn:
+    os._exit(next(code for code, known in _REASONS.items() if known == reason))
 
 
 def _start_worker(
