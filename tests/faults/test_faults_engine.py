@@ -18,7 +18,16 @@ from vtrain.rundir import read_jsonl
 pytestmark = pytest.mark.faults
 
 TIMES = int(os.environ.get("VTRAIN_FAULTS", "1"))
-DEATHS = 4 if TIMES == 1 else 10 * TIMES
+DEATHS = 6 if TIMES == 1 else 10 * TIMES
+HARMS: tuple[signal.Signals | str, ...] = (
+    signal.SIGKILL,
+    signal.SIGSEGV,
+    signal.SIGSTOP,
+    signal.SIGABRT,
+    "memory",
+    "panic",
+)
+"""What happens to tracing processes, in turn; the words are of `tests.faults.train_child`."""
 # A process that stands still is noticed after the time limit.
 SETTINGS = ["resources.workers=2", "tracing.time_limit=2", "checkpoints.keep_last=2"]
 
@@ -46,15 +55,21 @@ def test_deaths_of_workers_change_nothing(prepared: Path, tmp_path: Path) -> Non
     assert finish(child(whole, settings)) == 0
     chance = random.Random(4)  # noqa: S311 - moments, not secrets
     deaths = updates = 0
+    harms = tmp_path / "harms"
+    harms.mkdir()
 
-    process = child(run, settings)
+    process = child(run, settings, harms=harms)
     while process.poll() is None and deaths < DEATHS:
         time.sleep(chance.uniform(0.0, 0.2))
         alive = workers_of(process.pid)
         # One at a time: the one before is replaced, and has worked.
         if alive and updates_of(run) > updates:
             updates = updates_of(run)
-            harm = (signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP, signal.SIGABRT)[deaths % 4]
+            harm = HARMS[deaths % len(HARMS)]
+            if isinstance(harm, str):
+                (harms / harm).touch()
+                deaths += 1
+                continue
             try:
                 chance.choice(alive).send_signal(harm)
             except psutil.Error:
@@ -65,4 +80,5 @@ def test_deaths_of_workers_change_nothing(prepared: Path, tmp_path: Path) -> Non
     assert deaths == DEATHS
     given_up = [row for row in read_jsonl(run / "events.jsonl") if row["kind"] == "quarantined"]
     assert given_up == []
+    assert list(harms.iterdir()) == []
     assert figures(run) == figures(whole)

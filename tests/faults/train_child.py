@@ -2,6 +2,9 @@
 
     python -m tests.faults.train_child RUN SETTINGS [PHASE MOMENT SIGNAL]
 
+In the folder that VTRAIN_HARMS names, a file `panic` or `memory` makes the next trace of a worker
+panic, or take all the memory that it may; the file is gone then.
+
 SETTINGS is a JSON list of overrides. At the MOMENT-th call of PHASE the process sends itself
 SIGNAL; in the phase "stuck" a moment later, its tracing processes standing still. It resumes when
 the run has checkpoints.
@@ -17,8 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
+import vtracer
 
 import vtrain.checkpoints.store as store_module
 import vtrain.training.session as session_module
@@ -58,6 +63,28 @@ def strike(phase: str, moment: int, number: int) -> None:
         return original(*arguments, **options)
 
     setattr(owner, name, call)
+
+
+def come_to_harm(folder: Path) -> None:
+    """Patch VTracer in this process: it is a worker, which imports the main module too."""
+    real = vtracer.convert_raw_image_to_svg
+
+    def convert(png: bytes, **arguments: Any) -> str:
+        for name in ("panic", "memory"):
+            try:
+                (folder / name).unlink()
+            except FileNotFoundError:
+                continue
+            if name == "memory":
+                np.ones(2**40, np.uint8)
+            arguments["color_precision"] = 0
+        return str(real(png, **arguments))
+
+    vtracer.convert_raw_image_to_svg = convert
+
+
+if "VTRAIN_HARMS" in os.environ:
+    come_to_harm(Path(os.environ["VTRAIN_HARMS"]))
 
 
 def main(root: str, settings: str, *rest: str) -> int:

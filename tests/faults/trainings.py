@@ -18,7 +18,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def child(
-    run: Path, settings: list[str], *strike: object, temporary: Path | None = None
+    run: Path,
+    settings: list[str],
+    *strike: object,
+    temporary: Path | None = None,
+    harms: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a training that is struck somewhere: see `tests.faults.train_child`."""
     command = [sys.executable, "-m", "tests.faults.train_child", str(run), json.dumps(settings)]
@@ -28,7 +32,11 @@ def child(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        env={**os.environ, **({"TMPDIR": str(temporary)} if temporary else {})},
+        env={
+            **os.environ,
+            **({"TMPDIR": str(temporary)} if temporary else {}),
+            **({"VTRAIN_HARMS": str(harms)} if harms else {}),
+        },
     )
 
 

@@ -6,7 +6,7 @@ canonical form (and one cached measurement).
 
 Ranges are the ones that VTracer 0.6.15 survives: `color_precision` outside 1 to 8 and
 `max_iterations` 0 panic, `length_threshold` 0 blows the output up, and `mode="none"` copies the
-pixel grid, so none of those can be expressed here.
+pixel grid, so none of those is a level, and `check_settings` refuses them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from vtrain.errors import UsageError
@@ -97,6 +98,25 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("path_precision", (0, 1, 2), "digits", needs=_SPLINE),
 )
 
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "alpha": ("as-is", "cut"),
+    "edge_snap": (False, True),
+    "mode": ("spline", "polygon"),
+    "hierarchical": ("stacked", "cutout"),
+}
+_RANGES: dict[str, tuple[float, float]] = {
+    "upscale": (1, 8),
+    "colours": (0, 256),
+    "filter_speckle": (0, 128),
+    "color_precision": (1, 8),
+    "layer_difference": (0, 255),
+    "corner_threshold": (0, 180),
+    "length_threshold": (3.5, 10),
+    "splice_threshold": (0, 180),
+    "path_precision": (0, 8),
+}
+"""Values that VTracer and the preparation survive, ends included; whole but `length_threshold`."""
+
 ACTION_LEVELS: tuple[int, ...] = tuple(len(row.levels) for row in PARAMETERS)
 """Number of levels of each row: the ``nvec`` of the action space."""
 
@@ -122,6 +142,25 @@ PRESETS: dict[str, Settings] = {
     ),
 }
 """Named settings: VTracer's presets on the file as it is, and the recommended preparation."""
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse what the tracer or the preparation would break on.
+
+    Raises:
+        UsageError: A value is out of its range or of the wrong type.
+    """
+    for name, allowed in _CHOICES.items():
+        value = getattr(settings, name)
+        if not any(value is one or (isinstance(one, str) and value == one) for one in allowed):
+            raise UsageError(f"{name} = {value!r} is not one of {', '.join(map(str, allowed))}.")
+    for name, (low, high) in _RANGES.items():
+        value = getattr(settings, name)
+        whole = name != "length_threshold"
+        number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+        if not number or not low <= value <= high:
+            kind = "a whole number" if whole else "a number"
+            raise UsageError(f"{name} = {value!r} is not {kind} from {low} to {high}.")
 
 
 def decode_action(action: Sequence[int]) -> Settings:

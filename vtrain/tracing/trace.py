@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.errors import TraceError
-from vtrain.tracing.parameters import Settings
+from vtrain.tracing.parameters import Settings, check_settings
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.svg import empty, tidy
@@ -51,6 +51,7 @@ def trace(
         output_limit: Largest SVG accepted (bytes).
 
     Raises:
+        UsageError: A setting is out of its range.
         TraceError: VTracer panicked, or its output is too large or not what it should be.
     """
     return trace_prepared(Preparation(rgba), settings, output_limit=output_limit)
@@ -72,8 +73,10 @@ def trace_prepared(
         output_limit: Largest SVG accepted (bytes).
 
     Raises:
+        UsageError: As `trace`.
         TraceError: As `trace`.
     """
+    check_settings(settings)
     prepared = preparation.apply(settings)
     height, width = prepared.rgba.shape[:2]
     own_width, own_height = size or preparation.size(1)
