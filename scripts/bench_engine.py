@@ -1,12 +1,15 @@
 """The measuring engine against the bare tracer and against the naive pipeline, in one run.
 
-    python scripts/bench_engine.py [--run RUN] [--images 24] [--flame FILE.svg]
+    python scripts/bench_engine.py [--run RUN] [--images 32] [--flame FILE.svg]
 
 RUN is a run directory with prepared data; without one, procedural logos are drawn. Every image is
 measured with four settings, from VTracer's default to three times the size. Prints
 
 - the time of each part of a measurement as a share of the bare trace, by size of the image,
-- measurements a second of bare traces and of the engine, with one process and with two,
+- measurements a second of bare traces and of the engine, with one process and with two: images that
+  nobody has seen, images that were traced before with other settings (as in training), and
+  measurements that are known, in memory or in the file of an engine before,
+- what handing a measurement to another process and back takes,
 - the naive pipeline (files, cairosvg, scikit-image) on the same images and settings, and training
   steps a second beside stable-baselines3's SubprocVecEnv around it.
 
@@ -24,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -44,8 +48,8 @@ from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.data.store import ImageStore
-from vtrain.environment.engine import open_engine
-from vtrain.environment.measurement import Request
+from vtrain.environment.engine import Engine, open_engine
+from vtrain.environment.measurement import Measurement, Request, failed
 from vtrain.images import over, resize
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score, warm_up
@@ -53,7 +57,8 @@ from vtrain.tracing.parameters import PRESETS, Settings, canonical, encode_setti
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.trace import trace_prepared
-from vtrain.tracing.vtracer_backend import run_vtracer, vtracer_arguments
+from vtrain.tracing.vtracer_backend import encode, run_vtracer, vtracer_arguments
+from vtrain.tracing.workers import Workers
 
 Result = TypeVar("Result")
 Rgba = NDArray[np.uint8]
@@ -64,7 +69,7 @@ SETTINGS = {
     "recipe (2x, polygon)": RECIPE,
     "prepared, 3x, polygon": replace(RECIPE, upscale=3),
 }
-PARTS = ("trace", "prepare", "render", "score")
+PARTS = ("trace", "encode", "prepare", "render", "score")
 SECONDS = 12.0
 """Time for each count of training steps (s)."""
 
@@ -73,7 +78,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, help="run directory with prepared data")
-    parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--flame", type=Path, help="record a flame graph here instead")
     arguments = parser.parse_args()
     if arguments.flame:
@@ -126,8 +131,8 @@ def print_row(side: int, name: str, spent: dict[str, float], count: int) -> None
     """One row of the table of parts."""
     trace = spent["trace"]
     shares = [spent[part] / trace for part in (*PARTS[1:], "reference")]
-    # What depends on the reference alone is done once per image, not per measurement.
-    cells = " | ".join(f"{share:.2f}" for share in (*shares, 1 + sum(shares[:-1])))
+    # Encoding is part of the trace, and what depends on the reference alone is done once an image.
+    cells = " | ".join(f"{share:.2f}" for share in (*shares, 1 + sum(shares[1:-1])))
     print(f"| {side} | {name} | {1e3 * trace / count:.1f} | {cells} |", flush=True)
 
 
@@ -139,6 +144,7 @@ def parts(store: ImageStore, images: list[str], side: int, settings: Settings) -
         reference = timed(spent, "reference", partial(Reference.of, picture))
         preparation = Preparation(rgba)
         prepared = timed(spent, "prepare", partial(preparation.apply, settings))
+        timed(spent, "encode", partial(encode, prepared.rgba))
         timed(spent, "trace", partial(run_vtracer, prepared.rgba, settings, keyed=prepared.keyed))
         svg = trace_prepared(preparation, settings).svg
         drawing = timed(spent, "render", partial(render, svg, reference.width, reference.height))
@@ -163,13 +169,20 @@ def print_rates(run: RunDirectory, images: list[str]) -> dict[int, float]:
     bare = {count: bare_rate(run, images, count) for count in (1, 2)}
     for count, rate in bare.items():
         print(f"| bare traces | {count} | {rate:.1f} | {rate / bare[1]:.2f} |", flush=True)
-    rates = {}
+    rates: dict[int, float] = {}
+    seen: dict[int, float] = {}
     for count in (1, 2):
-        rates[count], again = engine_rates(run, images, count)
-        print(f"| engine | {count} | {rates[count]:.1f} | {rates[count] / rates[1]:.2f} |")
-        print(f"| engine, asked again | {count} | {again:.0f} | |", flush=True)
-    print(f"\nThe bare trace over the engine, per worker: {bare[1] / rates[1]:.2f}", end="")
-    print(f" (one), {bare[2] / rates[2]:.2f} (two)\n")
+        new, again, stored = engine_rates(run, images, count)
+        rates[count], seen[count] = new, seen_rate(run, images, count)
+        for name, found in (("new images", rates), ("images seen before", seen)):
+            rate = found[count]
+            print(f"| engine, {name} | {count} | {rate:.1f} | {rate / found[1]:.2f} |")
+        print(f"| engine, asked again | {count} | {again:.0f} | |")
+        print(f"| a new engine, asked again | {count} | {stored:.0f} | |", flush=True)
+    for name, found in (("new images", rates), ("images seen before", seen)):
+        print(f"\nThe bare trace over the engine, {name}, per worker:", end=" ")
+        print(f"{bare[1] / found[1]:.2f} (one), {bare[2] / found[2]:.2f} (two)", end="")
+    print(f"\nHanding a measurement out and back: {1e3 * transfer_time():.2f} ms\n")
     return rates
 
 
@@ -210,26 +223,69 @@ def trace_all(root: Path, images: list[str], barrier: Any, answers: Any) -> None
     answers.put(len(prepared) / (time.perf_counter() - start))
 
 
-def engine_rates(run: RunDirectory, images: list[str], workers: int) -> tuple[float, float]:
-    """Measurements per second of the engine, made and remembered."""
+def engine_rates(run: RunDirectory, images: list[str], workers: int) -> tuple[float, float, float]:
+    """Measurements per second of the engine: made, remembered, and found in the file."""
     requests = [Request(image, action) for image in images for action in actions()]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_engine(
-            run.images,
-            workers=workers,
-            tracing=Config().tracing,
-            cache=Path(folder) / "cache.sqlite",
-        ) as engine,
-    ):
-        # Each worker starts, and compiles or loads its loops.
-        engine.measure([Request(images[0], action, full=True) for action in actions()] * workers)
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        for rounds in (2, 1):
+            with open_engine(
+                run.images,
+                workers=workers,
+                tracing=Config().tracing,
+                cache=Path(folder) / "cache.sqlite",
+            ) as engine:
+                start_workers(engine, images[0], workers)
+                for _ in range(rounds):
+                    start = time.perf_counter()
+                    engine.measure(requests)
+                    times.append(time.perf_counter() - start)
+    made, again, stored = (len(requests) / seconds for seconds in times)
+    return made, again, stored
+
+
+def seen_rate(run: RunDirectory, images: list[str], workers: int) -> float:
+    """Measurements per second on images that were traced before, one setting of each at a time.
+
+    There are more images than a worker keeps to itself.
+    """
+    first, *rest = actions()
+    with open_engine(run.images, workers=workers, tracing=Config().tracing, cache=None) as engine:
+        # In order, and reversed: every worker has met most of them, twice.
+        for order in (images, images[::-1], images):
+            engine.measure([Request(image, first, full=True) for image in order])
+            engine.forget()
         start = time.perf_counter()
-        engine.measure(requests)
-        made = time.perf_counter() - start
+        for action in (first, *rest):
+            engine.measure([Request(image, action) for image in images])
+        return len(images) * (1 + len(rest)) / (time.perf_counter() - start)
+
+
+def start_workers(engine: Engine, image: str, workers: int) -> None:
+    """Each worker starts, and compiles or loads its loops."""
+    engine.measure([Request(image, action, full=True) for action in actions()] * workers)
+
+
+def transfer_time(count: int = 400) -> float:
+    """Seconds to hand a task of one measurement to a process and back."""
+    pool = Workers[tuple[Request, ...], list[Measurement]](
+        answer, count=1, memory_limit=1024, setup=nothing, setup_arguments=()
+    )
+    tasks = [(Request(str(number), actions()[0]),) for number in range(count)]
+    with closing(pool):
+        list(pool.run(tasks[:1], time_limits=[60.0]))
         start = time.perf_counter()
-        engine.measure(requests)
-        return len(requests) / made, len(requests) / (time.perf_counter() - start)
+        list(pool.run(tasks, time_limits=[60.0] * count))
+        return (time.perf_counter() - start) / count
+
+
+def answer(group: tuple[Request, ...]) -> list[Measurement]:
+    """A measurement of each, that was not made."""
+    return [failed("none") for _ in group]
+
+
+def nothing() -> None:
+    """No set-up."""
 
 
 def actions() -> list[tuple[int, ...]]:

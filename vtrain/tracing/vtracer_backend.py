@@ -35,12 +35,25 @@ def run_vtracer(rgba: NDArray[np.uint8], settings: Settings, *, keyed: bool) -> 
     """
     if keyed:
         rgba = np.pad(rgba, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)))
-    # Unfiltered PNG at level 1 is the fastest way in: other filters take four times as long to
-    # write, other formats and pixel lists cost more on the way.
+    return _convert(encode(rgba), settings)
+
+
+def encode(rgba: NDArray[np.uint8]) -> bytes:
+    """An image as VTracer takes it.
+
+    Unfiltered PNG at level 1 is the fastest way in: other filters take four times as long to write,
+    other formats and pixel lists cost more on the way.
+
+    Args:
+        rgba: Shape (h, w, 4).
+
+    Raises:
+        TraceError: It cannot be encoded.
+    """
     encoded, png = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), _PNG)
     if not encoded:
         raise TraceError("encode", "The image could not be handed to VTracer")
-    return _convert(png.tobytes(), settings)
+    return png.tobytes()
 
 
 def vtracer_arguments(settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,144 @@
+"""A real training against the engine's own time for its traces, and a validation asked again.
+
+    python -m scripts.bench_training --run RUN [--updates 12] [--workers 2]
+
+RUN is a run directory with prepared data; a copy of it is trained on, from nothing. Every call of
+the engine is recorded from the first update to the end, checks included. Then a new engine without
+any cache measures the same requests: call by call, and all of them at once. Prints the training's
+time over both. After that the run is validated twice by the command line, each time in a process of
+its own: first without measurements, then with those of the first.
+
+Compare ratios, not seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+from threadpoolctl import threadpool_limits
+
+from vtrain import RunDirectory
+from vtrain.config.load import load_config
+from vtrain.environment.engine import Engine, open_engine
+from vtrain.environment.measurement import Measurement, Request
+from vtrain.training.events import TrainingEvent
+from vtrain.training.train import train
+
+
+class Recorder:
+    """Records what is asked of every engine, once learning has begun."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[Request]] = []
+        self.before: list[Request] = []
+        self.began = 0.0
+        self.waiting = 0.0
+        original = Engine.measure
+
+        def measure(
+            engine: Engine, requests: Sequence[Request], *more: Any, **options: Any
+        ) -> list[Measurement]:
+            if self.began:
+                self.calls.append(list(requests))
+            else:
+                self.before += requests
+            start = time.perf_counter()
+            try:
+                return original(engine, requests, *more, **options)
+            finally:
+                self.waiting += (time.perf_counter() - start) if self.began else 0.0
+
+        setattr(Engine, "measure", measure)  # noqa: B010 - a method is exchanged
+
+    def __call__(self, event: TrainingEvent) -> None:
+        """Take note of the beginning."""
+        if event.kind == "phase" and event.message == "Learning":
+            self.began = time.perf_counter()
+
+
+def main() -> None:
+    """Train, replay, validate and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True, help="run directory with prepared data")
+    parser.add_argument("--updates", type=int, default=12)
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+        run = copied(arguments.run, Path(folder) / "run")
+        print_training(run, arguments.updates, arguments.workers)
+        print_validation(run)
+
+
+def copied(source: Path, target: Path) -> RunDirectory:
+    """A copy of a run's data, without what was measured or trained."""
+    skipped = shutil.ignore_patterns(
+        "measurements*", "table.json", "checkpoints", "validation", "metrics.jsonl"
+    )
+    shutil.copytree(source, target, ignore=skipped)
+    return RunDirectory.open(target)
+
+
+def print_training(run: RunDirectory, updates: int, workers: int) -> None:
+    """The training's time over the engine's."""
+    plain = load_config((), ()).config.ppo
+    traces = updates * plain.n_envs * plain.n_steps
+    settings = (
+        f"ppo.total_traces={traces}",
+        f"resources.workers={workers}",
+        "ppo.warm_start.settings=12",
+        "ppo.warm_start.images=24",
+    )
+    config = load_config((), settings).config
+    recorder = Recorder()
+    train(config, run, on_event=recorder)
+    wall = time.perf_counter() - recorder.began
+    waiting = recorder.waiting
+    calls, recorder.began = recorder.calls, 0.0
+    asked = sum(map(len, calls))
+    print(f"{updates} updates, {workers} workers: {wall:.1f} s, {asked} requests,", end=" ")
+    print(f"of it {waiting:.1f} s waiting for the engine ({waiting / wall:.1%})\n")
+    print("| the engine on the same requests | s | training over it |")
+    print("| --- | --- | --- |")
+    ways = (
+        ("call by call", calls),
+        ("all at once", [[request for call in calls for request in call]]),
+    )
+    for name, work in ways:
+        with open_engine(run.images, workers=workers, tracing=config.tracing, cache=None) as engine:
+            # What training knew when learning began is known here too; each worker has started.
+            engine.measure(recorder.before)
+            start = time.perf_counter()
+            for call in work:
+                engine.measure(call)
+            seconds = time.perf_counter() - start
+        print(f"| {name} | {seconds:.1f} | {wall / seconds:.3f} |", flush=True)
+
+
+def print_validation(run: RunDirectory) -> None:
+    """A validation without measurements, and the same again."""
+    for left in run.data_cache.glob("measurements*"):
+        left.unlink()
+    times = []
+    for _ in range(2):
+        command = [sys.executable, "-m", "vtrain.cli.main", "validate", "--run", str(run.root)]
+        start = time.perf_counter()
+        done = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
+        times.append(time.perf_counter() - start)
+    images = len(json.loads(done.stdout)["images"]) if "images" in done.stdout else 0
+    print(f"\nvtrain validate ({images} images): {times[0]:.1f} s,", end=" ")
+    print(f"again {times[1]:.2f} s: {times[0] / times[1]:.0f} times faster")
+
+
+if __name__ == "__main__":
+    main()
