@@ -5,8 +5,8 @@
 RUN is a run directory with prepared data; a copy of it is trained on, from nothing. Every call of
 the engine is recorded from the first update to the end, checks included. Then a new engine without
 any cache measures the same requests: call by call, and all of them at once. Prints the training's
-time over both. After that the run is validated twice by the command line, each time in a process of
-its own: first without measurements, then with those of the first.
+time over both. After that the run is validated twice, each time with an engine of its own: first
+without measurements, then with those of the first.
 
 Compare ratios, not seconds.
 """
@@ -14,10 +14,7 @@ Compare ratios, not seconds.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -33,6 +30,7 @@ from vtrain.environment.engine import Engine, open_engine
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.training.events import TrainingEvent
 from vtrain.training.train import train
+from vtrain.validation.validate import validate
 
 
 class Recorder:
@@ -43,7 +41,7 @@ class Recorder:
         self.before: list[Request] = []
         self.began = 0.0
         self.waiting = 0.0
-        original = Engine.measure
+        self._original = original = Engine.measure
 
         def measure(
             engine: Engine, requests: Sequence[Request], *more: Any, **options: Any
@@ -59,6 +57,10 @@ class Recorder:
                 self.waiting += (time.perf_counter() - start) if self.began else 0.0
 
         setattr(Engine, "measure", measure)  # noqa: B010 - a method is exchanged
+
+    def end(self) -> None:
+        """Record no more."""
+        setattr(Engine, "measure", self._original)  # noqa: B010 - as above
 
     def __call__(self, event: TrainingEvent) -> None:
         """Take note of the beginning."""
@@ -104,7 +106,8 @@ def print_training(run: RunDirectory, updates: int, workers: int) -> None:
     train(config, run, on_event=recorder)
     wall = time.perf_counter() - recorder.began
     waiting = recorder.waiting
-    calls, recorder.began = recorder.calls, 0.0
+    recorder.end()
+    calls = recorder.calls
     asked = sum(map(len, calls))
     print(f"{updates} updates, {workers} workers: {wall:.1f} s, {asked} requests,", end=" ")
     print(f"of it {waiting:.1f} s waiting for the engine ({waiting / wall:.1%})\n")
@@ -126,18 +129,21 @@ def print_training(run: RunDirectory, updates: int, workers: int) -> None:
 
 
 def print_validation(run: RunDirectory) -> None:
-    """A validation without measurements, and the same again."""
+    """A validation without measurements, and the same again by a new engine."""
     for left in run.data_cache.glob("measurements*"):
         left.unlink()
-    times = []
+    config = load_config((), ("resources.workers=1",)).config
+    whole, measuring = [], []
     for _ in range(2):
-        command = [sys.executable, "-m", "vtrain.cli.main", "validate", "--run", str(run.root)]
-        start = time.perf_counter()
-        done = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
-        times.append(time.perf_counter() - start)
-    images = len(json.loads(done.stdout)["images"]) if "images" in done.stdout else 0
-    print(f"\nvtrain validate ({images} images): {times[0]:.1f} s,", end=" ")
-    print(f"again {times[1]:.2f} s: {times[0] / times[1]:.0f} times faster")
+        recorder = Recorder()
+        start = recorder.began = time.perf_counter()
+        images = validate(run, config).record.images
+        whole.append(time.perf_counter() - start)
+        measuring.append(recorder.waiting)
+        recorder.end()
+    print(f"\nA validation ({images} images): {measuring[0]:.2f} s of measuring, again", end=" ")
+    print(f"{measuring[1]:.3f} s: {measuring[0] / measuring[1]:.0f} times faster.", end=" ")
+    print(f"With plots and page: {whole[0]:.1f} s, and {whole[1]:.1f} s.")
 
 
 if __name__ == "__main__":

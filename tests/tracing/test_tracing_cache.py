@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -89,6 +90,10 @@ def test_the_oldest_go_when_there_are_too_many(path: Path) -> None:
     assert sorted(found) == [f"k{number}" for number in range(40, 50)]
 
 
+ROUNDS = 200 * int(os.environ.get("VTRAIN_FAULTS", "1"))
+"""Some two seconds of eight processes for each 200."""
+
+
 def hammer(path: Path, own: int, rounds: int, wrong: Any) -> None:
     """Write entries of one's own and read everybody's."""
     with closing(MeasurementCache(path)) as made:
@@ -104,7 +109,7 @@ def hammer(path: Path, own: int, rounds: int, wrong: Any) -> None:
 def test_eight_processes_lose_and_corrupt_nothing_though_two_are_killed(path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     wrong = context.Event()
-    work = [context.Process(target=hammer, args=(path, own, 200, wrong)) for own in range(8)]
+    work = [context.Process(target=hammer, args=(path, own, ROUNDS, wrong)) for own in range(8)]
     for process in work:
         process.start()
     # The first two are struck in the middle, once they have written something.
@@ -119,6 +124,6 @@ def test_eight_processes_lose_and_corrupt_nothing_though_two_are_killed(path: Pa
     assert not wrong.is_set()
     assert [process.exitcode for process in work[2:]] == [0] * 6
     with closing(MeasurementCache(path)) as cache:
-        keys = [f"{own}-{number}" for own in range(2, 8) for number in range(200)]
+        keys = [f"{own}-{number}" for own in range(2, 8) for number in range(ROUNDS)]
         assert len(cache.get(keys)) == len(keys)
         assert cache.dropped == 0
