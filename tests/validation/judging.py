@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from vtrain.data.records import Entry
+from vtrain.environment.features import FEATURES
 from vtrain.environment.measurement import Measurement, Request
+from vtrain.environment.observation import Vector
 from vtrain.tracing.parameters import Action
+from vtrain.validation.baselines import Measured
+from vtrain.validation.table import MeasuredTable
 
 TASTES = {"fidelity": 0.05, "balanced": 0.4, "compact": 1.0}
 Measure = Callable[[Request], Measurement]
@@ -71,3 +77,25 @@ class Fixed:
 
     def choose(self, entry: Entry, taste: float, count: int) -> list[Action]:  # noqa: ARG002
         return list(self._actions)
+
+
+def table(
+    actions: Sequence[Action], appearance: Sequence[Sequence[float]], cost: object = 0.0
+) -> MeasuredTable:
+    """A table of images 0, 1, ...: their appearance by image and action; cost likewise, or even."""
+    values = np.array(appearance, np.float64)
+    costs = np.array(np.broadcast_to(np.array(cost, np.float64), values.shape))
+    images = tuple(entry(number).id for number in range(len(values)))
+    return MeasuredTable(tuple(actions), images, values, costs, "numbers")
+
+
+def measured(table: MeasuredTable, categories: Sequence[str] = ()) -> Measured:
+    """A table whose images have their number as the first feature, and nothing else."""
+
+    def features(image: str) -> Vector:
+        found = np.zeros(len(FEATURES), np.float32)
+        found[0] = int(image, 16)
+        return found
+
+    named = categories or ["simple"] * len(table.images)
+    return Measured(table, dict(zip(table.images, named, strict=True)), features)

@@ -200,6 +200,22 @@ def test_plots_show_something(judgement: Judgement) -> None:
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
 
 
+def test_many_choosers_leave_the_plot_to_their_points() -> None:
+    many = judge(
+        [Fixed(name, encode_settings(PRESETS["poster"])) for name in ("policy", *"abcdefgh")],
+        [entry(1), entry(2)],
+        engine=Numbers(lambda _: measurement()),
+        tastes={"fidelity": 0.05},
+        traces=1,
+        scoring=ScoringConfig(),
+    )
+
+    figure = front(many, summarise(many, resamples=100))
+
+    assert figure.axes[0].get_legend() is None
+    assert len(figure.legends[0].get_texts()) == 9
+
+
 def test_a_plot_repeats_to_the_byte(judgement: Judgement) -> None:
     summary = summarise(judgement, resamples=200)
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.errors import CheckpointError, DataError, UsageError
 from vtrain.rundir import RunDirectory
+from vtrain.tracing.parameters import PRESETS, encode_settings
+from vtrain.validation.baselines import KNOWN
 from vtrain.validation.page import PLOT_TEXTS
 from vtrain.validation.results import read_record
-from vtrain.validation.validate import ValidationResult, validate
+from vtrain.validation.table import MeasuredTable
+from vtrain.validation.validate import TABLE, ValidationResult, validate
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -77,6 +82,46 @@ def test_a_baseline_asked_for_without_its_table_is_an_error(
         validate(run, config, against=["best-fixed"])
 
 
+@pytest.fixture
+def run_with_table(run: RunDirectory, tmp_path: Path) -> RunDirectory:
+    """A copy of the run, with a table of made-up measurements on its training images."""
+    shutil.copytree(run.root, tmp_path / "run")
+    copy = RunDirectory.open(tmp_path / "run")
+    write_table(copy, [entry.id for entry in Catalog.load(copy.catalog).split("train")])
+    return copy
+
+
+def write_table(run: RunDirectory, images: list[str]) -> None:
+    actions = tuple(encode_settings(settings) for settings in PRESETS.values())
+    appearance = np.random.default_rng(0).normal(size=(len(images), len(actions)))
+    cost = np.ones_like(appearance)
+    MeasuredTable(actions, tuple(images), appearance, cost, "made up").save(run.data_cache / TABLE)
+
+
+def test_all_baselines_are_judged_together_and_spend_no_more_than_they_may(
+    run_with_table: RunDirectory, config: Config
+) -> None:
+    result = validate(run_with_table, config, against=KNOWN, traces=2)
+
+    spent = {row.chooser: row.traces for row in result.judgement.rows}
+    assert result.record.choosers == ("policy", *KNOWN)
+    assert {name for name, traces in spent.items() if traces == 2} == {
+        "policy", "portfolio", "knn", "trees", "random", "tpe", "cmaes",
+    }  # fmt: skip
+    assert spent["presets"] == len(PRESETS)
+    assert {spent[name] for name in ("default", "best-fixed", "best-fixed-per-category")} == {1}
+
+
+def test_a_table_of_images_that_may_be_judged_on_is_refused(
+    run_with_table: RunDirectory, config: Config
+) -> None:
+    test = Catalog.load(run_with_table.catalog).split("test")
+    write_table(run_with_table, [entry.id for entry in test])
+
+    with pytest.raises(DataError, match="no training images"):
+        validate(run_with_table, config, against=["portfolio"])
+
+
 def test_no_traces_is_an_error(run: RunDirectory, config: Config) -> None:
     with pytest.raises(UsageError, match="at least 1 trace"):
         validate(run, config, traces=0)
@@ -125,6 +170,7 @@ def test_the_command_tells_people_on_standard_error(run: RunDirectory) -> None:
         (["--traces", "0"], 2, "traces"),
         (["--against", "nonsense"], 2, "Known:"),
         (["--against", ","], 2, "no baseline"),
+        (["--against", "knn"], 2, "Train first"),
         (["--fail-under", "beauty=1"], 2, "Known:"),
         (["--split", "train"], 2, "split"),
         (["--checkpoint", "nonsense"], 6, "nonsense"),

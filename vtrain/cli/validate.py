@@ -20,7 +20,8 @@ def command(
             "--against",
             metavar="NAME,...",
             help="Baselines: default, flattened, poster, photo, recipe, presets, best-fixed, "
-            "random; without it those of the config.",
+            "best-fixed-per-category, portfolio, knn, trees, random, tpe, cmaes; without it those "
+            "of the config. trees, tpe and cmaes need the extra vtrain[baselines].",
         ),
     ] = None,
     split: Annotated[
@@ -29,7 +30,12 @@ def command(
     ] = None,
     traces: Annotated[
         int | None,
-        typer.Option("--traces", min=1, help="Traces the policy may spend per image (count)."),
+        typer.Option(
+            "--traces",
+            min=1,
+            help="Traces that the policy, portfolio, knn, trees, random, tpe and cmaes may spend "
+            "per image (count).",
+        ),
     ] = None,
     fail_under: Annotated[
         list[str] | None,

@@ -7,27 +7,15 @@ images or on how many workers measure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from vtrain.config.schema import ScoringConfig
 from vtrain.data.records import Entry
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
-from vtrain.validation.baselines import DEFAULT, Chooser
-
-Progress = Callable[[int, int], None]
-"""Called with the measurements done and wanted so far."""
-
-
-class Measurer(Protocol):
-    """The part of `vtrain.environment.engine.Engine` that judging needs."""
-
-    def measure(
-        self, requests: Sequence[Request], on_progress: Progress | None = None
-    ) -> list[Measurement]:
-        """The measurements in the order of the requests."""
+from vtrain.validation.baselines import DEFAULT, Chooser, Search
+from vtrain.validation.rounds import Choice, Measurer, Progress, look
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +82,8 @@ class Judgement:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The actions that a chooser looks at for an image and a taste, each once."""
-
-    entry: Entry
-    taste: str
-    chooser: str
-    actions: tuple[Action, ...]
-
-
 def judge(
-    choosers: Sequence[Chooser],
+    choosers: Sequence[Chooser | Search],
     entries: Sequence[Entry],
     *,
     engine: Measurer,
@@ -125,80 +103,40 @@ def judge(
         scoring: Costs.
         on_progress: Called as measurements come in.
     """
-    choices = [
-        _Choice(entry, taste, chooser.name, _different(chooser.choose(entry, price, traces)))
-        for entry in entries
-        for taste, price in tastes.items()
-        for chooser in choosers
-    ]
-    looked_at = list(_native_requests(choices))
-    wanted = len(looked_at) + len(entries) + len(choices)
-
-    native = dict(
-        zip(looked_at, engine.measure(looked_at, _shifted(on_progress, 0, wanted)), strict=True)
+    later = len(entries) * (1 + len(tastes) * len(choosers))
+    choices, looked_at = look(
+        choosers,
+        entries,
+        engine=engine,
+        tastes=tastes,
+        traces=traces,
+        scoring=scoring,
+        on_progress=_shifted(on_progress, 0, later),
     )
-    kept = [_best(choice, native, tastes[choice.taste], scoring) for choice in choices]
 
     default = canonical(encode_settings(preset(DEFAULT)))
     requests = [Request(entry.id, default, full=True) for entry in entries]
-    requests += [
-        Request(choice.entry.id, action, full=True)
-        for choice, action in zip(choices, kept, strict=True)
-    ]
-    measured = engine.measure(requests, _shifted(on_progress, len(looked_at), wanted))
+    requests += [Request(choice.entry.id, choice.kept, full=True) for choice in choices]
+    measured = engine.measure(requests, _shifted(on_progress, looked_at, looked_at))
     ids = [entry.id for entry in entries]
     defaults = dict(zip(ids, measured[: len(ids)], strict=True))
     rows = [
         _row(
             choice,
-            action,
             measurement,
             default=defaults[choice.entry.id],
             price=tastes[choice.taste],
             scoring=scoring,
         )
-        for choice, action, measurement in zip(choices, kept, measured[len(ids) :], strict=True)
+        for choice, measurement in zip(choices, measured[len(ids) :], strict=True)
     ]
     return Judgement(
         tuple(rows), tuple(chooser.name for chooser in choosers), dict(tastes), defaults
     )
 
 
-def _different(actions: Sequence[Action]) -> tuple[Action, ...]:
-    """Actions that draw different pictures: one that is drawn already costs no further trace."""
-    return tuple(dict.fromkeys(canonical(action) for action in actions))
-
-
-def _native_requests(choices: Sequence[_Choice]) -> Iterator[Request]:
-    wanted = (
-        Request(choice.entry.id, action, native=True)
-        for choice in choices
-        if len(choice.actions) > 1
-        for action in choice.actions
-    )
-    yield from dict.fromkeys(wanted)
-
-
-def _best(
-    choice: _Choice,
-    native: Mapping[Request, Measurement],
-    price: float,
-    scoring: ScoringConfig,
-) -> Action:
-    """The action with the best utility against the input; the first of equal ones."""
-    if len(choice.actions) == 1:
-        return choice.actions[0]
-
-    def seen(action: Action) -> float:
-        measurement = native[Request(choice.entry.id, action, native=True)]
-        return float("-inf") if measurement.failure else measurement.utility(price, scoring)
-
-    return max(choice.actions, key=seen)
-
-
 def _row(
-    choice: _Choice,
-    action: Action,
+    choice: Choice,
     measurement: Measurement,
     *,
     default: Measurement,
@@ -215,8 +153,8 @@ def _row(
         chooser=choice.chooser,
         taste=choice.taste,
         price=price,
-        traces=len(choice.actions),
-        action=action,
+        traces=choice.traces,
+        action=choice.kept,
         measurement=measurement,
         utility=measurement.utility(price, scoring),
         gain=gain,
@@ -227,8 +165,8 @@ def _row(
     )
 
 
-def _shifted(on_progress: Progress | None, start: int, wanted: int) -> Progress | None:
-    """Progress of a part as progress of the whole."""
+def _shifted(on_progress: Progress | None, start: int, more: int) -> Progress | None:
+    """Progress of a part as progress of the whole: what was done before, what else is wanted."""
     if on_progress is None:
         return None
-    return lambda done, _: on_progress(start + done, wanted)
+    return lambda done, wanted: on_progress(start + done, wanted + more)

@@ -23,11 +23,14 @@ from vtrain.validation.summary import ALL, Summary
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _DPI = 110
+_LEGEND_INSIDE = 5
+"""Most choosers that a legend among the points leaves room for (count)."""
 
 
 def front(judgement: Judgement, summary: Summary) -> Figure:
     """Mean gain against bytes for each chooser over the tastes, with intervals of the gain."""
-    figure, axes = _figure(7.5, 4.6)
+    crowded = len(judgement.choosers) > _LEGEND_INSIDE
+    figure, axes = _figure(9.5 if crowded else 7.5, 4.6)
     for place, chooser in enumerate(judgement.choosers):
         points = [summary.of(taste, chooser=chooser) for taste in judgement.tastes]
         known = [(f, f.bytes_ratio) for f in points if f.bytes_ratio is not None]
@@ -68,7 +71,10 @@ def front(judgement: Judgement, summary: Summary) -> Figure:
     axes.axhline(0, color="#888888", linewidth=0.8)
     axes.set_ylabel("mean appearance gain (log-odds)")
     axes.set_title("Looks against size: each chooser at each taste, all logos")
-    axes.legend(fontsize=8)
+    if crowded:
+        figure.legend(fontsize=8, loc="outside right upper")
+    else:
+        axes.legend(fontsize=8)
     return figure
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from vtrain.agent import TraceAgent
 from vtrain.checkpoints.store import CheckpointStore
@@ -20,15 +17,25 @@ from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 from vtrain.environment.engine import open_engine
 from vtrain.environment.features import features
+from vtrain.environment.observation import Vector
 from vtrain.errors import DataError, UsageError
 from vtrain.rundir import RunDirectory, now, write_bytes, write_text
-from vtrain.validation.baselines import BEST_FIXED, Chooser, PolicyChooser, parse_baselines
+from vtrain.validation.baselines import (
+    FROM_TABLE,
+    Chooser,
+    Measured,
+    PolicyChooser,
+    Search,
+    check_baselines,
+    parse_baselines,
+)
 from vtrain.validation.gallery import exhibits, pick
-from vtrain.validation.judge import Judgement, Progress, judge
+from vtrain.validation.judge import Judgement, judge
 from vtrain.validation.page import html_report
 from vtrain.validation.plots import all_plots, png
 from vtrain.validation.report import text_report
 from vtrain.validation.results import Record, new_folder, write_results
+from vtrain.validation.rounds import Progress
 from vtrain.validation.summary import summarise
 from vtrain.validation.table import MeasuredTable
 
@@ -83,30 +90,33 @@ def validate(
         checkpoint: ``best``, ``latest`` or a step.
         against: Baselines; None for those of the configuration.
         split: ``validation`` or ``test``; None for that of the configuration.
-        traces: Traces the policy may spend per image, at least 1; None for the configuration's.
+        traces: Traces that the policy and the baselines with a free budget may spend per image, at
+            least 1; None for the configuration's.
         on_progress: Called with the measurements done and wanted.
 
     Raises:
         UsageError: A baseline is unknown or cannot be judged, or `traces` is less than 1.
-        DataError: No images are prepared, or the split is empty.
+        DataError: No images are prepared, the split is empty, or settings were measured on images
+            that are no training images any more.
         CheckpointError: There is no such checkpoint, or it does not fit this version.
         StorageError: The results cannot be written.
     """
     budget = config.validation.traces if traces is None else traces
     if budget < 1:
         raise UsageError(f"A policy needs at least 1 trace per image, not {budget}.")
+    check_baselines(config.validation.against if against is None else against)
     wanted_split = split or config.validation.split
-    baselines, notes = _baselines(run, config, against)
     entries = _entries(run, wanted_split)
     chosen = CheckpointStore(run.checkpoints).resolve(checkpoint)
     agent = TraceAgent.from_run(run, str(chosen.step))
     store = ImageStore(run.images)
 
     @cache
-    def features_of(image: str) -> NDArray[np.float32]:
+    def features_of(image: str) -> Vector:
         return features(store.input(image))
 
-    choosers: list[Chooser] = [PolicyChooser(agent, features_of), *baselines]
+    baselines, notes = _baselines(run, config, against, features_of)
+    choosers = [PolicyChooser(agent, features_of), *baselines]
     settings = config.validation
     with open_engine(
         run.images,
@@ -155,21 +165,42 @@ def _entries(run: RunDirectory, split: str) -> tuple[Entry, ...]:
 
 
 def _baselines(
-    run: RunDirectory, config: Config, against: Sequence[str] | None
-) -> tuple[list[Chooser], list[str]]:
+    run: RunDirectory,
+    config: Config,
+    against: Sequence[str] | None,
+    features_of: Callable[[str], Vector],
+) -> tuple[list[Chooser | Search], list[str]]:
     """The baselines, and notes on those that only the configuration's default asked for."""
     names = list(config.validation.against if against is None else against)
-    path = run.data_cache / TABLE
-    table = MeasuredTable.load(path) if BEST_FIXED in names and path.exists() else None
+    from_table = [name for name in dict.fromkeys(names) if name in FROM_TABLE]
+    measured = _measured(run, features_of) if from_table else None
     notes = []
-    if against is None and table is None and BEST_FIXED in names:
-        names.remove(BEST_FIXED)
+    if against is None and measured is None and from_table:
+        names = [name for name in names if name not in FROM_TABLE]
+        verb = "was" if len(from_table) == 1 else "were"
         notes.append(
-            "best-fixed was not judged: this run has no table of measured settings "
-            "(ppo.warm_start.enabled makes it)."
+            f"{', '.join(from_table)} {verb} not judged: this run has no table of measured "
+            "settings (ppo.warm_start.enabled makes it)."
         )
         _LOG.warning("%s", notes[-1])
-    return parse_baselines(names, table), notes
+    return parse_baselines(names, measured), notes
+
+
+def _measured(run: RunDirectory, features_of: Callable[[str], Vector]) -> Measured | None:
+    """The settings measured on the run's training images; None when it has no table."""
+    path = run.data_cache / TABLE
+    if not path.exists():
+        return None
+    table = MeasuredTable.load(path)
+    train = {entry.id: entry.category for entry in Catalog.load(run.catalog).split("train")}
+    if not set(table.images) <= train.keys():
+        # Some of them may be judged on now.
+        raise DataError(
+            f"{path} was measured on images that are no training images of this run any more.",
+            hint="Train anew: `vtrain run --force`; or name baselines that need no measured "
+            "settings, such as --against default.",
+        )
+    return Measured(table, {image: train[image] for image in table.images}, features_of)
 
 
 def _write(
