@@ -10,7 +10,8 @@ and the two traces: at 1x on a light and on a dark page, and at 4x where the two
 
 Cards are looked at twice, in two orders and with the sides exchanged. An answer file of a pass is
 ``pass-1.json`` or ``pass-2.json`` in OUT: number of the card to ``{"better": "A" | "B" | "=",
-"note": "..."}`` as that pass's card shows it. ``merge`` keeps pairs that both passes order alike.
+"note": "..."}`` as that pass's card shows it. Of ``merge`` only the pairs that both passes order
+alike are labels; the rest are kept as even ones (``=``), which say how far an eye can tell.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ ZOOM = 4
 CROP = 96
 """Side of a crop (px of the input)."""
 GAP = 8
+PASSES = 2
 MODES: tuple[Literal["spline", "polygon"], ...] = ("spline", "polygon")
 DAMAGED_EVERY = 4
 LEAST_DIFFERENCE = 1.0
@@ -168,7 +170,7 @@ class Candidate:
     def __init__(self, settings: Settings, svg: str, reference: Reference, page: Rgba) -> None:
         self.settings, self.svg = settings, svg
         self.drawing = render(svg, reference.width, reference.height)
-        self.scores: Scores = score(reference, self.drawing)
+        self.scores: Scores = score(reference, self.drawing, svg)
         self.facts = svg_facts(svg)
         self.ssim = float(
             structural_similarity(page, over(self.drawing, LIGHT), channel_axis=2)  # type: ignore[no-untyped-call]  # scikit-image leaves it bare
@@ -327,7 +329,7 @@ def merge(out: Path, labels: Path) -> None:
     pairs = json.loads((out / "pairs.json").read_text())
     said: dict[int, list[str]] = {}
     notes: dict[int, list[str]] = {}
-    for count in (1, 2):
+    for count in range(1, PASSES + 1):
         key = json.loads((out / f"key-{count}.json").read_text())
         answers = json.loads((out / f"pass-{count}.json").read_text())
         for place, answer in answers.items():
@@ -341,16 +343,14 @@ def merge(out: Path, labels: Path) -> None:
                 notes.setdefault(entry["pair"], []).append(answer["note"])
     kept = []
     for number, answers in sorted(said.items()):
-        if len(answers) == 2 and answers[0] == answers[1] and answers[0] in "ab":
-            pair = {k: pairs[number][k] for k in ("file", "damage", "a", "b")}
-            pair["preferred"] = answers[0]
-            if number in notes:
-                pair["note"] = "; ".join(notes[number])
-            kept.append(pair)
-    twice = [answers for answers in said.values() if len(answers) == 2]
-    ties = sum("=" in answers for answers in twice)
-    print(f"{len(pairs)} pairs, {len(twice)} looked at twice: {len(kept)} kept,", end=" ")
-    print(f"{ties} called alike at least once, {len(twice) - ties - len(kept)} ordered both ways")
+        if len(answers) < PASSES:
+            continue
+        pair = {k: pairs[number][k] for k in ("file", "damage", "a", "b")}
+        pair["preferred"] = answers[0] if len(set(answers)) == 1 else "="
+        pair["note"] = "; ".join(dict.fromkeys(notes.get(number, [])))
+        kept.append(pair)
+    decided = sum(pair["preferred"] != "=" for pair in kept)
+    print(f"{len(kept)} pairs looked at twice: {decided} ordered alike, the rest count as even")
     labels.write_text(json.dumps({"schema": 2, "pairs": kept}, indent=1) + "\n")
 
 

@@ -25,7 +25,7 @@ from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
 from vtrain.tracing.workers import Workers
 
 ACTIONS = [canonical(encode_settings(PRESETS[name])) for name in ("default", "recipe")]
-GOOD = Measurement(1.0, 1.0, 1.0, 0.0, 1, 1, 1, 1, None, 1)
+GOOD = Measurement(1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1, 1, 1, 1, None, 1)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ Plane = NDArray[np.float32]
 Rgba = NDArray[np.uint8]
 
 FINE_SIGMA, COARSE_SIGMA, GATE, FAINTEST = 0.75, 2.5, 2.0, 1e-3
+VISIBLE, NEAR, STRICT = 2.0, 3, 32
 EPSILON = np.float32(1e-9)
 
 
@@ -48,14 +49,15 @@ def tensor(lab: Any) -> tuple[Plane, Plane, Plane]:
     return xx, xy, yy
 
 
-def agreement(fine: Edges, coarse: Edges) -> float:
+def agreement(fine: Edges, coarse: Edges, *, power: int = 3, weight: Plane | None = None) -> float:
     """Mass of the fine edges of one picture that the coarse tensor of another has."""
     xx, xy, yy = coarse.coarse
     energy = np.maximum(xx + yy, 0)
     similarity = (fine.cos * (xx - yy) + fine.sin * (2 * xy)) / (energy + EPSILON)
     similarity = np.clip((1 + similarity) / 2, 0, 1)
     magnitude = np.sqrt(energy)
-    mass = fine.weight * magnitude / (magnitude + np.float32(GATE)) * similarity**3
+    weight = fine.weight if weight is None else weight
+    mass = weight * magnitude / (magnitude + np.float32(GATE)) * similarity**power
     return float(mass.sum(dtype=np.float64))
 
 
@@ -65,6 +67,9 @@ class Sums:
 
     total: float
     same: float
+    visible: float
+    true: float
+    stray: float
     found: float
     wrong: float
 
@@ -74,9 +79,14 @@ def sums(reference: Rgba, picture: Rgba, backdrop: Colour) -> Sums:
     ours, theirs = (lab_of(composite(one, backdrop)) for one in (picture, reference))
     mine, other = edges(ours), edges(theirs)
     gap = np.sqrt(((ours - theirs).astype(np.float64) ** 2).sum(axis=2))
+    seen = np.maximum(mine.weight - VISIBLE, 0)
+    near = cv2.dilate(other.weight, np.ones((2 * NEAR + 1, 2 * NEAR + 1), np.uint8))
     return Sums(
         total=float(mine.weight.sum(dtype=np.float64)),
         same=agreement(mine, other),
+        visible=float(seen.sum(dtype=np.float64)),
+        true=agreement(mine, other, power=STRICT, weight=seen),
+        stray=float(np.maximum(seen - near, 0).sum(dtype=np.float64)),
         found=agreement(other, mine),
         wrong=float(np.minimum(gap, CLIP).sum()),
     )

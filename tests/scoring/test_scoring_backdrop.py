@@ -39,7 +39,7 @@ def test_a_lost_part_is_judged_where_it_shows(
 ) -> None:
     whole = two_tone(ink, part)
 
-    found, backdrop = _worst(Reference.of(whole), without_part(whole))
+    found, backdrop = _worst(Reference.of(whole), without_part(whole), None)
 
     assert backdrop.colour == expected
     assert found.recall < 0.7

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, astuple
+
 import cv2
 import numpy as np
 import pytest
@@ -27,9 +29,9 @@ def compiled_sums(reference: Rgba, picture: Rgba, backdrop: Colour) -> Sums:
     canvas = canvas_of(height, width)
     lab = lab_on(canvas.load(picture), backdrop)
     canvas.lay(lab)
-    total, same = canvas.precision(kept)
+    edges = canvas.edges(kept)
     wrong = colour_difference(canvas.indices, others, lab, other_lab, np.float32(CLIP))
-    return Sums(total, same, canvas.recall(kept), wrong)
+    return Sums(found=canvas.recall(kept), wrong=wrong, **asdict(edges))
 
 
 def drawn(shape: tuple[int, int], seed: int, *, grey: bool = False) -> Rgba:
@@ -50,6 +52,9 @@ def close(one: Sums, other: Sums) -> None:
     scale = max(other.total, 1.0)
     assert one.total == pytest.approx(other.total, rel=1e-5, abs=1e-4)
     assert one.same == pytest.approx(other.same, abs=1e-5 * scale)
+    assert one.visible == pytest.approx(other.visible, rel=1e-5, abs=1e-3)
+    assert one.true == pytest.approx(other.true, abs=1e-4 * scale)
+    assert one.stray == pytest.approx(other.stray, abs=1e-4 * scale)
     assert one.found == pytest.approx(other.found, abs=1e-5 * scale)
     assert one.wrong == pytest.approx(other.wrong, rel=1e-5, abs=1e-3)
 
@@ -88,4 +93,4 @@ def test_flat_pictures_have_no_edges() -> None:
 
     found = compiled_sums(flat, flat, WHITE)
 
-    assert (found.total, found.same, found.found, found.wrong) == (0, 0, 0, 0)
+    assert astuple(found) == (0,) * 7

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vtrain.scoring.appearance import WORST, Appearance
+from vtrain.scoring.appearance import WORST, Appearance, Terms
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score, score_fully
 
 Rgba = NDArray[np.uint8]
-BEST = Appearance.load().value(1.0, 1.0, 0.0)
+BEST = Appearance.load().value(Terms(0.0, 1.0, 1.0, 0.0, 0.0))
 
 
 def drawing(

@@ -184,7 +184,7 @@ class TraceAgent:
         picture = render(drawn.svg, reference.width, reference.height)
         facts = svg_facts(drawn.svg)
         price = cost(facts.segments, facts.bytes, drawn.pixels, self.scoring)
-        return utility(score(reference, picture).appearance, price, taste)
+        return utility(score(reference, picture, drawn.svg).appearance, price, taste)
 
 
 def _open(run: Path | str | None) -> RunDirectory:

@@ -36,9 +36,9 @@ class TracingConfig(Section):
 class TasteConfig(Section):
     """The price of size, lambda, for each named taste."""
 
-    fidelity: Lambda = Field(0.05, description="Lambda when looks are what counts.")
-    balanced: Lambda = Field(0.4, description="Lambda when both count.")
-    compact: Lambda = Field(1.0, description="Lambda when size counts most.")
+    fidelity: Lambda = Field(0.15, description="Lambda when looks are what counts.")
+    balanced: Lambda = Field(1.2, description="Lambda when both count.")
+    compact: Lambda = Field(3.0, description="Lambda when size counts most.")
 
     @model_validator(mode="after")
     def _ordered(self) -> TasteConfig:
@@ -71,7 +71,7 @@ class EnvironmentConfig(Section):
         "recipe", description="Named settings that a reward is measured against, per image."
     )
     tastes: tuple[Lambda, ...] = Field(
-        (0.05, 0.15, 0.4, 0.65, 1.0),
+        (0.15, 0.45, 1.2, 2.0, 3.0),
         min_length=1,
         description="Lambdas that episodes are drawn from.",
     )

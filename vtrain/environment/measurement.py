@@ -13,7 +13,8 @@ from vtrain.config.schema import ScoringConfig
 from vtrain.environment.shelf import Shelf
 from vtrain.errors import TraceError
 from vtrain.images import resize
-from vtrain.scoring.appearance import WORST
+from vtrain.scoring.appearance import MOST_FACETS, MOST_STRAY, WORST
+from vtrain.scoring.colour import CLIP
 from vtrain.scoring.packing import pack, unpack
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score, score_fully
@@ -71,6 +72,9 @@ class Measurement:
         precision: Contour precision, 0 to 1.
         recall: Contour recall, 0 to 1.
         colour_error: Mean clipped colour difference over the foreground (dE, 0 to 25).
+        truth: Share of the visible edges whose direction is the reference's, 0 to 1.
+        stray: Visible edges where the reference has none, over those that it has; from 0.
+        facets: Visible turns of outlines where the reference is smooth (per 100 px); from 0.
         segments: Path segments (count).
         paths: Path elements (count).
         colours: Distinct fills (count).
@@ -88,6 +92,9 @@ class Measurement:
     precision: float
     recall: float
     colour_error: float
+    truth: float
+    stray: float
+    facets: float
     segments: int
     paths: int
     colours: int
@@ -116,7 +123,10 @@ def failed(reason: str) -> Measurement:
         appearance=WORST,
         precision=0.0,
         recall=0.0,
-        colour_error=25.0,
+        colour_error=CLIP,
+        truth=0.0,
+        stray=MOST_STRAY,
+        facets=MOST_FACETS,
         segments=_SMALLEST_COST_BYTES,
         paths=_SMALLEST_COST_BYTES,
         colours=0,
@@ -169,13 +179,16 @@ class Bench:
         reference = self._reference(request.image, native=request.native)
         picture = render(drawn.svg, reference.width, reference.height)
         facts = svg_facts(drawn.svg, compressed=request.full)
-        scores = score_fully(reference, picture) if request.full else None
-        terms = scores or score(reference, picture)
+        scores = score_fully(reference, picture, drawn.svg) if request.full else None
+        terms = scores or score(reference, picture, drawn.svg)
         return Measurement(
             appearance=terms.appearance,
             precision=terms.precision,
             recall=terms.recall,
             colour_error=terms.colour_error,
+            truth=terms.truth,
+            stray=terms.stray,
+            facets=terms.facets,
             segments=facts.segments,
             paths=facts.paths,
             colours=facts.colours,

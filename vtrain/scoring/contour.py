@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.images.distinct import distinct_colours
-from vtrain.scoring.scales import COARSE_RADIUS, FINE_RADIUS, PAD
+from vtrain.scoring.scales import COARSE_RADIUS, FINE_RADIUS, NEAR, PAD
 
 Plane = NDArray[np.float32]
 Planes = tuple[Plane, Plane, Plane]
@@ -45,24 +45,49 @@ class Contours:
         fine: Gradient magnitude (Lab units per px), cosine and sine of twice its direction, packed
             along the segments.
         coarse: Planes xx, xy and yy of the coarse tensor ((Lab units per px)^2), padded, flattened.
+        near: The strongest fine magnitude within `NEAR` of each pixel, padded, flattened.
         total: Sum of the magnitudes.
+        visible: Sum of what they have beyond `VISIBLE`.
         own_precision: Share of them on which the picture agrees with itself: the most that is
             attainable, since corners and thin lines differ between the scales.
         own_recall: The same the other way round; equal but for rounding.
+        own_truth: Share of `visible` whose direction is strictly its own.
     """
 
     segments: Segments
     fine: Planes
     coarse: Planes
+    near: Plane
     total: float
+    visible: float
     own_precision: float
     own_recall: float
+    own_truth: float
 
     @property
     def nbytes(self) -> int:
         """Memory of the arrays (bytes)."""
-        arrays = (self.segments, *self.fine, *self.coarse)
+        arrays = (self.segments, *self.fine, *self.coarse, self.near)
         return int(sum(array.nbytes for array in arrays))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The edges of a picture, held against those of a reference.
+
+    Attributes:
+        total: Sum of their magnitudes (Lab units).
+        same: Of that, what the reference has in about the same direction.
+        visible: Sum of what they have beyond `VISIBLE`.
+        true: Of that, what the reference has in strictly the same direction.
+        stray: Of that, what is beyond the strongest edge near by in the reference.
+    """
+
+    total: float
+    same: float
+    visible: float
+    true: float
+    stray: float
 
 
 class Canvas:
@@ -135,12 +160,14 @@ class Canvas:
             kernels.smooth_coarse(source, target, self._coarse_segments, self._one)
             kernels.mirror_rows(target.reshape(shape), height)
 
-    def precision(self, reference: Contours) -> tuple[float, float]:
-        """Mass of the edges here, and of those that a reference has (Lab units)."""
+    def edges(self, reference: Contours) -> Found:
+        """The edges here, against a reference's."""
         from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
 
-        return kernels.agreement_of_fine(
-            self._fine, self._step, self._fine_segments, reference.coarse
+        return Found(
+            *kernels.agreement_of_fine(
+                self._fine, self._step, self._fine_segments, reference.coarse, reference.near
+            )
         )
 
     def recall(self, reference: Contours) -> float:
@@ -164,12 +191,31 @@ class Canvas:
         count = int((segments[:, 1] - segments[:, 0]).sum())
         fine = _three([np.empty(count, np.float32) for _ in range(3)])
         kernels.fine_edges(self._fine, self._step, segments, fine)
-        total, same = kernels.agreement_of_fine(self._fine, self._step, segments, coarse)
-        found = kernels.agreement_with_coarse(self._coarse_rows, self._step, segments, fine)
-        precision, recall = (
-            max(mass / total, _LEAST_OWN) if total > 0 else 1.0 for mass in (same, found)
+        near = np.zeros(size, np.float32)
+        kernels.spread_out(segments, fine[0], near)
+        side = 2 * NEAR + 1
+        spread = cv2.dilate(near.reshape(self._rows, self._row), np.ones((side, side), np.uint8))
+        near = np.ascontiguousarray(spread, np.float32).reshape(-1)
+        total, same, visible, true, _ = kernels.agreement_of_fine(
+            self._fine, self._step, segments, coarse, near
         )
-        return Contours(segments, fine, coarse, total, precision, recall)
+        found = kernels.agreement_with_coarse(self._coarse_rows, self._step, segments, fine)
+        return Contours(
+            segments,
+            fine,
+            coarse,
+            near,
+            total,
+            visible,
+            own_precision=_own(same, total),
+            own_recall=_own(found, total),
+            own_truth=_own(true, visible),
+        )
+
+    def inside(self, plane: Plane) -> Plane:
+        """A flattened plane without its padding, shape (h, w)."""
+        height, width = self.shape
+        return plane.reshape(self._rows, self._row)[PAD : PAD + height, PAD : PAD + width]
 
     def _inside(self, marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Marks without those in the padding."""
@@ -185,6 +231,10 @@ class Canvas:
         end = PAD + self.shape[1] + (PAD - pad)
         count = kernels.find_segments(marks.view(np.uint64), pad, end, self._found)
         return self._found[:count].copy()
+
+
+def _own(mass: float, total: float) -> float:
+    return max(mass / total, _LEAST_OWN) if total > 0 else 1.0
 
 
 def row_of(width: int) -> int:

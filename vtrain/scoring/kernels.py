@@ -24,6 +24,7 @@ from vtrain.scoring.scales import (
     FINE_SIGMA,
     GATE,
     PAD,
+    VISIBLE,
 )
 
 Plane = NDArray[np.float32]
@@ -219,13 +220,21 @@ def mirror_rows(plane: Plane, height: int) -> None:
 
 @inlined
 def _likeness(cos: Any, sin: Any, xx: Any, xy: Any, yy: Any) -> Any:
-    """Share of a fine edge of direction (cos, sin) of twice its angle that a coarse tensor has."""
+    """Share of a fine edge of direction (cos, sin) of twice its angle that a coarse tensor has.
+
+    And the same to a power so high that some degrees between the two count.
+    """
     energy = max(xx + yy, _0)
     # Coherence times the unit orientation: the strength cancels, which leaves one division.
     similarity = (cos * (xx - yy) + sin * (xy + xy)) / (energy + _TINY)
     similarity = min(max((_1 + similarity) * _HALF, _0), _1)
     magnitude = np.sqrt(energy)
-    return magnitude / (magnitude + GATE) * similarity * similarity * similarity
+    gate = magnitude / (magnitude + GATE)
+    cube = similarity * similarity * similarity
+    square = similarity * similarity
+    eighth = square * square * square * square
+    strict = eighth * eighth * eighth * eighth
+    return gate * cube, gate * strict
 
 
 @inlined
@@ -245,21 +254,46 @@ def agreement_of_fine(
     row: Any,
     segments: Segments,
     coarse: tuple[Plane, Plane, Plane],
-) -> tuple[float, float]:
-    """Mass of the fine edges of smoothed planes, and of those that a coarse tensor has too."""
+    near: Plane,
+) -> tuple[float, float, float, float, float]:
+    """What the fine edges of smoothed planes have to do with a coarse tensor.
+
+    Args:
+        fine: Three smoothed planes.
+        row: Length of a row.
+        segments: Where.
+        coarse: The tensor.
+        near: The strongest fine edge close to each pixel of the tensor's picture.
+
+    Returns:
+        Mass of the edges; of those that the tensor has too; mass of those that are seen, beyond
+        `VISIBLE`; of those whose direction the tensor has strictly; and of those that are seen and
+        stronger than what is near.
+    """
     one, two, three = fine
     coarse_xx, coarse_xy, coarse_yy = coarse
-    total, same = 0.0, 0.0
+    total, same, visible, true, stray = 0.0, 0.0, 0.0, 0.0, 0.0
     for number in range(segments.shape[0]):
         mass: Any = _0
         agreed: Any = _0
+        seen: Any = _0
+        strict: Any = _0
+        beyond: Any = _0
         for at in range(segments[number, 0], segments[number, 1]):
             weight, cos, sin = _fine_edge(one, two, three, at, row)
+            loose, tight = _likeness(cos, sin, coarse_xx[at], coarse_xy[at], coarse_yy[at])
+            shown = max(weight - VISIBLE, _0)
             mass += weight
-            agreed += weight * _likeness(cos, sin, coarse_xx[at], coarse_xy[at], coarse_yy[at])
+            agreed += weight * loose
+            seen += shown
+            strict += shown * tight
+            beyond += max(shown - near[at], _0)
         total += mass
         same += agreed
-    return total, same
+        visible += seen
+        true += strict
+        stray += beyond
+    return total, same, visible, true, stray
 
 
 @compiled
@@ -285,6 +319,17 @@ def fine_edges(
 
 
 @compiled
+def spread_out(segments: Segments, values: Plane, plane: Plane) -> None:
+    """Lay values that are packed along segments out on a plane."""
+    packed = _U0
+    for number in range(segments.shape[0]):
+        start = segments[number, 0]
+        for at in range(start, segments[number, 1]):
+            plane[at] = values[packed + (at - start)]
+        packed += segments[number, 1] - start
+
+
+@compiled
 def agreement_with_coarse(
     rows_smoothed: tuple[Plane, Plane, Plane],
     row: Any,
@@ -301,13 +346,14 @@ def agreement_with_coarse(
         agreed: Any = _0
         for at in range(start, segments[number, 1]):
             place = packed + (at - start)
-            agreed += weights[place] * _likeness(
+            loose, _ = _likeness(
                 cosines[place],
                 sines[place],
                 _smoothed_15(plane_xx, at, row),
                 _smoothed_15(plane_xy, at, row),
                 _smoothed_15(plane_yy, at, row),
             )
+            agreed += weights[place] * loose
         packed += segments[number, 1] - start
         same += agreed
     return same

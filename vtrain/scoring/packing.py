@@ -11,22 +11,24 @@ from vtrain.scoring.contour import Contours
 from vtrain.scoring.reference import Backdrop, Reference
 
 Array = NDArray[Any]
-_ARRAYS_OF_BACKDROP = 8
+_ARRAYS_OF_BACKDROP = 9
 
 
 def pack(reference: Reference) -> tuple[dict[str, Any], list[Array]]:
     """Notes (JSON values) and arrays that `unpack` makes an equal reference of."""
-    arrays: list[Array] = [reference.rgba, reference.indices]
+    arrays: list[Array] = [reference.rgba, reference.indices, reference.corners]
     backdrops = []
     for item in reference.backdrops:
         edges = item.contours
-        arrays += [item.lab, edges.segments, *edges.fine, *edges.coarse]
-        sums = (item.allowance, edges.total, edges.own_precision, edges.own_recall)
+        arrays += [item.lab, edges.segments, *edges.fine, *edges.coarse, edges.near]
+        own = (edges.own_precision, edges.own_recall, edges.own_truth)
+        sums = (item.allowance, edges.total, edges.visible, *own)
         backdrops.append({"colour": item.colour, "sums": sums})
     notes = {
         "ground": reference.ground,
         "view": [(part.start, part.stop) for part in reference.view],
         "area": reference.area,
+        "outline": reference.outline,
         "backdrops": backdrops,
     }
     return notes, arrays
@@ -34,14 +36,14 @@ def pack(reference: Reference) -> tuple[dict[str, Any], list[Array]]:
 
 def unpack(notes: dict[str, Any], arrays: Sequence[Array]) -> Reference:
     """The reference that was packed."""
-    rgba, indices, *rest = arrays
+    rgba, indices, corners, *rest = arrays
     backdrops = []
     for number, item in enumerate(notes["backdrops"]):
         first = number * _ARRAYS_OF_BACKDROP
         lab, segments, *planes = rest[first : first + _ARRAYS_OF_BACKDROP]
-        f1, f2, f3, c1, c2, c3 = planes
-        allowance, total, precision, recall = item["sums"]
-        contours = Contours(segments, (f1, f2, f3), (c1, c2, c3), total, precision, recall)
+        f1, f2, f3, c1, c2, c3, near = planes
+        allowance, *sums = item["sums"]
+        contours = Contours(segments, (f1, f2, f3), (c1, c2, c3), near, *sums)
         red, green, blue = item["colour"]
         backdrops.append(Backdrop((red, green, blue), lab, contours, allowance))
     rows, columns = (slice(*part) for part in notes["view"])
@@ -52,5 +54,7 @@ def unpack(notes: dict[str, Any], arrays: Sequence[Array]) -> Reference:
         (rows, columns),
         notes["area"],
         indices,
+        corners,
+        notes["outline"],
         tuple(backdrops),
     )

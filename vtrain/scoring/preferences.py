@@ -1,14 +1,15 @@
 """Labelled pairs of traces: reading them, and making their terms again.
 
-The file names, for each pair, an SVG source and two settings, and describes how the traced raster
-was made (see `vtrain.scoring.fit` for what is done with them). The settings are older than the
-parameter table: colours were reduced by median cut.
+There are two kinds of file. The older one names, for each pair, an SVG source and two settings that
+are older than the parameter table: the traced raster lies on white, and colours are reduced by
+median cut. The newer one (``schema`` 2) is written by `scripts/label_pairs.py`: the raster is what
+preparation makes of the source, or a damaged copy of it, and the settings are of the table.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +18,56 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vtrain.images import over, reduce, render_svg
-from vtrain.scoring.fit import Terms
+from vtrain.scoring.appearance import Terms
+from vtrain.scoring.fit import Pair
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score
 from vtrain.tracing.parameters import Settings
+from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.svg import tidy
+from vtrain.tracing.trace import trace_prepared
 from vtrain.tracing.vtracer_backend import run_vtracer
 
+_SCHEMA = 2
 _SIDE = 1024
 _TRACED = 256
 _JUDGED = 512
 
+Raster = Callable[[Path, int], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+"""The input and the reference of a source, of a damaged copy when the number is not 0."""
 
-def labelled_terms(preferences: Path, sources: Path) -> Iterator[tuple[Terms, Terms]]:
-    """The terms of each pair, the preferred trace first.
+
+def labelled_pairs(preferences: Path, sources: Path, raster: Raster) -> Iterator[Pair]:
+    """The pairs of a file of labels.
 
     Args:
-        preferences: The JSON file of labels.
+        preferences: The JSON file.
         sources: Folder of the SVG sources that it names.
+        raster: Makes what is traced, and what it is judged against; for the newer kind of file.
     """
-    for pair in json.loads(preferences.read_text("utf-8"))["pairs"]:
-        page = _page((sources / pair["file"]).read_bytes())
-        judged, traced = reduce(page, _JUDGED), reduce(page, _TRACED)
-        reference = Reference.of(judged)
-        other = "b" if pair["preferred"] == "a" else "a"
-        better, worse = (
-            _terms(traced, pair[name], reference) for name in (pair["preferred"], other)
-        )
-        yield better, worse
+    document = json.loads(preferences.read_text("utf-8"))
+    for pair in document["pairs"]:
+        source = sources / pair["file"]
+        one, other = ("a", "b") if pair["preferred"] != "b" else ("b", "a")
+        if document.get("schema") == _SCHEMA:
+            rgba, picture = raster(source, pair["damage"])
+            reference, preparation = Reference.of(picture), Preparation(rgba)
+            terms = [_drawn_terms(preparation, pair[name], reference) for name in (one, other)]
+        else:
+            page = _page(source.read_bytes())
+            judged, traced = reduce(page, _JUDGED), reduce(page, _TRACED)
+            reference = Reference.of(judged)
+            terms = [_terms(traced, pair[name], reference) for name in (one, other)]
+        better, worse = terms
+        yield Pair(pair["file"], better, worse, pair["preferred"] in ("a", "b"))
+
+
+def _drawn_terms(
+    preparation: Preparation, chosen: Mapping[str, Any], reference: Reference
+) -> Terms:
+    svg = trace_prepared(preparation, Settings(**chosen)).svg
+    return score(reference, render(svg, reference.width, reference.height), svg).terms()
 
 
 def _page(svg: bytes) -> NDArray[np.uint8]:
@@ -71,5 +93,4 @@ def _terms(rgba: NDArray[np.uint8], chosen: Mapping[str, Any], reference: Refere
     settings = Settings(**{name: chosen[name] for name in names - {"upscale"}})
     svg = run_vtracer(np.array(image.convert("RGBA")), settings, keyed=False)
     drawn = tidy(svg, width=_TRACED, height=_TRACED, view=(0, 0, side, side), digits=2)
-    scores = score(reference, render(drawn, _JUDGED, _JUDGED))
-    return Terms(scores.precision, scores.recall, scores.colour_error)
+    return score(reference, render(drawn, _JUDGED, _JUDGED), drawn).terms()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,9 +27,37 @@ _ALLOWANCE = 0.03
 wrong edge does not decide where there is little to draw."""
 _INVISIBLE = 0.02
 """Share of the edges seen on the other backdrop below which a logo is invisible on this one."""
+_WHOLE = 1 - 1e-9
+"""Share from which only rounding is missing."""
+_LEAST_EDGES = 100.0
+"""Visible edges that a reference is taken to have at least (Lab units): it may have none."""
+_OUTLINE = 4.0
+"""Fine gradient from which a pixel lies on an outline (Lab units per px)."""
+_LEAST_OUTLINE = 40.0
+"""Length of outlines that a reference is taken to have at least (px)."""
+_CORNER_REACH = 2
+"""Distance within which a vertex belongs to a corner (px)."""
 _UNSEEN_ALLOWANCE = 0.1
 """Allowance there, as a share of the edges on the other backdrop: white traced as 253 on white
 is not a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeScores:
+    """How the edges of a picture agree with a reference's.
+
+    Attributes:
+        precision: Share of its edges that the reference has, in about their direction; 0 to 1.
+        recall: Share of the reference's edges that it has, likewise.
+        truth: Share of its visible edges whose direction is strictly the reference's; 0 to 1.
+        stray: Its visible edges that are stronger than any of the reference near by, over the
+            reference's visible edges; from 0.
+    """
+
+    precision: float
+    recall: float
+    truth: float
+    stray: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +76,22 @@ class Backdrop:
     contours: Contours
     allowance: float
 
-    def precision(self, picture: Canvas) -> float:
-        """Share of a picture's edges that the reference has, in its direction; 0 to 1."""
-        total, same = picture.precision(self.contours)
-        return self._share(same / self.contours.own_precision, total)
-
-    def recall(self, picture: Canvas) -> float:
-        """Share of the reference's edges that a picture has, in their direction; 0 to 1."""
+    def compare(self, picture: Canvas) -> EdgeScores:
+        """How a picture's edges agree with the reference's."""
         edges = self.contours
-        return self._share(picture.recall(edges) / edges.own_recall, edges.total)
+        found = picture.edges(edges)
+        return EdgeScores(
+            precision=self._share(found.same / edges.own_precision, found.total),
+            recall=self._share(picture.recall(edges) / edges.own_recall, edges.total),
+            truth=self._share(found.true / edges.own_truth, found.visible),
+            stray=found.stray / max(edges.visible + self.allowance, _LEAST_EDGES),
+        )
 
     def _share(self, same: float, total: float) -> float:
         if total + self.allowance <= 0:
             return 1.0
-        return min(1.0, (same + self.allowance) / (total + self.allowance))
+        share = (same + self.allowance) / (total + self.allowance)
+        return share if share < _WHOLE else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +104,8 @@ class Reference:
         view: The part that is compared: what is drawn, with a margin.
         area: Pixels of the box round what is drawn, without margin (count).
         indices: Number of the colour of each pixel of the view, shape (h, w).
+        corners: How much of a corner there is at or beside each pixel of the view, 0 to 255.
+        outline: Length of what is drawn in lines and borders (px).
         backdrops: One for an opaque picture; white and dark for a transparent one.
     """
 
@@ -80,6 +114,8 @@ class Reference:
     view: Box
     area: int
     indices: NDArray[np.int32]
+    corners: NDArray[np.uint8]
+    outline: float
     backdrops: tuple[Backdrop, ...]
 
     @property
@@ -101,7 +137,7 @@ class Reference:
     def nbytes(self) -> int:
         """Memory it holds (bytes)."""
         planes = sum(item.lab.nbytes + item.contours.nbytes for item in self.backdrops)
-        return int(self.rgba.nbytes + self.indices.nbytes + planes)
+        return int(self.rgba.nbytes + self.indices.nbytes + self.corners.nbytes + planes)
 
     @classmethod
     def of(cls, rgba: NDArray[np.uint8]) -> Reference:
@@ -120,8 +156,8 @@ class Reference:
         rows, columns = content_box(drawn, margin=0)
         area = (rows.stop - rows.start) * (columns.stop - columns.start)
         view = content_box(drawn, margin=REACH)
-        indices, backdrops = _look(rgba[view], transparent=ground is None)
-        return cls(rgba, ground, view, area, indices, backdrops)
+        look = _look(rgba[view], transparent=ground is None)
+        return cls(rgba, ground, view, area, *look)
 
     def covering(self, rgba: NDArray[np.uint8]) -> Reference:
         """This reference with a view that holds all that `rgba`, of its size, draws too."""
@@ -131,8 +167,8 @@ class Reference:
             return self
         rows, columns = content_box(drawn, margin=REACH)
         view = (_union(rows, self.view[0]), _union(columns, self.view[1]))
-        indices, backdrops = _look(self.rgba[view], transparent=self.transparent)
-        return Reference(self.rgba, self.ground, view, self.area, indices, backdrops)
+        look = _look(self.rgba[view], transparent=self.transparent)
+        return Reference(self.rgba, self.ground, view, self.area, *look)
 
 
 def _union(one: slice, other: slice) -> slice:
@@ -141,8 +177,8 @@ def _union(one: slice, other: slice) -> slice:
 
 def _look(
     part: NDArray[np.uint8], *, transparent: bool
-) -> tuple[NDArray[np.int32], tuple[Backdrop, ...]]:
-    """The colours of each pixel by number, and the picture on each backdrop."""
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], float, tuple[Backdrop, ...]]:
+    """Colours by number, corners, length of outlines, and the picture on each backdrop."""
     colours = (WHITE, DARK) if transparent else (WHITE,)
     canvas = canvas_of(*part.shape[:2])
     used = canvas.load(np.ascontiguousarray(part))
@@ -155,7 +191,31 @@ def _look(
     backdrops = tuple(
         Backdrop(colour, lab, edges, _allowance(edges.total, most)) for colour, lab, edges in found
     )
-    return canvas.indices.copy(), backdrops
+    edges = [item.contours for item in backdrops]
+    return canvas.indices.copy(), _corners(edges, canvas), _outline(edges), backdrops
+
+
+def _corners(edges: Sequence[Contours], canvas: Canvas) -> NDArray[np.uint8]:
+    """Share of the smaller eigenvalue of the coarse tensor, on the backdrop with more contrast."""
+    height, width = canvas.shape
+    strongest = np.zeros((height, width), np.float32)
+    corner = np.zeros((height, width), np.float32)
+    for item in edges:
+        xx, xy, yy = (canvas.inside(plane) for plane in item.coarse)
+        energy = xx + yy
+        smaller = (energy - np.sqrt((xx - yy) ** 2 + 4 * xy**2)) / 2
+        stronger = energy > strongest
+        corner[stronger] = (2 * smaller / (energy + 1))[stronger]
+        strongest = np.maximum(strongest, energy)
+    levels = np.asarray(np.clip(corner, 0, 1) * 255, np.uint8)
+    side = 2 * _CORNER_REACH + 1
+    return np.asarray(cv2.dilate(levels, np.ones((side, side), np.uint8)), np.uint8)
+
+
+def _outline(edges: Sequence[Contours]) -> float:
+    # An outline is some two pixels wide. Every backdrop has the same segments.
+    strongest = np.max([item.fine[0] for item in edges], axis=0)
+    return max(_LEAST_OUTLINE, float(np.count_nonzero(strongest > _OUTLINE)) / 2)
 
 
 def _allowance(total: float, most: float) -> float:

@@ -15,3 +15,7 @@ GATE = np.float32(2.0)
 """Coarse gradient at which an edge counts half (Lab units per px)."""
 FAINTEST = np.float32(1e-3)
 """Squared fine gradient below which there is no edge at all ((Lab units per px)^2)."""
+VISIBLE = np.float32(2.0)
+"""Fine gradient that an edge must have beyond to count as one that is seen (Lab units per px)."""
+NEAR = 3
+"""Distance within which an edge of the reference explains one of the trace (px)."""

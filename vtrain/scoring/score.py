@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.images import over
-from vtrain.scoring.appearance import Appearance
+from vtrain.scoring.appearance import Appearance, Terms
 from vtrain.scoring.classical import ms_ssim, mse, psnr, ssim
 from vtrain.scoring.colour import CLIP, foreground_of, lab_on
 from vtrain.scoring.contour import Canvas, canvas_of
+from vtrain.scoring.facets import facets
 from vtrain.scoring.reference import Backdrop, Reference
 
 
@@ -23,13 +24,24 @@ class Scores:
         precision: Share of its edges that the reference has, 0 to 1.
         recall: Share of the reference's edges that it has, 0 to 1.
         colour_error: Mean clipped colour difference over the box of what is drawn (dE, 0 to 25).
+        truth: Share of its visible edges whose direction is strictly the reference's, 0 to 1.
+        stray: Its visible edges where the reference has none as strong near by, over all that the
+            reference has; from 0.
+        facets: Visible turns of its outlines where the reference is smooth (per 100 px).
         appearance: The model's value; larger looks better.
     """
 
     precision: float
     recall: float
     colour_error: float
+    truth: float
+    stray: float
+    facets: float
     appearance: float
+
+    def terms(self) -> Terms:
+        """Those that the appearance is made of."""
+        return Terms(self.colour_error, self.recall, self.truth, self.stray, self.facets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +61,30 @@ class FullScores(Scores):
     psnr: float
 
 
-def score(reference: Reference, rgba: NDArray[np.uint8]) -> Scores:
+def score(reference: Reference, rgba: NDArray[np.uint8], svg: str | None = None) -> Scores:
     """Contour, colour and appearance.
 
     Args:
         reference: The reference.
         rgba: The picture at the reference's size, straight alpha.
+        svg: The drawing that it shows, for its facets; None for a picture that is no drawing.
 
     Raises:
         ValueError: The sizes differ.
     """
-    return _worst(reference, rgba)[0]
+    return _worst(reference, rgba, svg)[0]
 
 
-def score_fully(reference: Reference, rgba: NDArray[np.uint8]) -> FullScores:
+def score_fully(
+    reference: Reference, rgba: NDArray[np.uint8], svg: str | None = None
+) -> FullScores:
     """As `score`, with the classical metrics."""
-    scores, backdrop = _worst(reference, rgba)
+    scores, backdrop = _worst(reference, rgba, svg)
     ours, theirs = over(rgba, backdrop.colour), over(reference.rgba, backdrop.colour)
     mask = foreground_of(reference.rgba, reference.ground) | foreground_of(rgba, reference.ground)
     error = mse(theirs, ours, mask)
     return FullScores(
-        precision=scores.precision,
-        recall=scores.recall,
-        colour_error=scores.colour_error,
-        appearance=scores.appearance,
+        **{field.name: getattr(scores, field.name) for field in fields(Scores)},
         ssim=ssim(theirs, ours, mask),
         ms_ssim=ms_ssim(theirs, ours, mask),
         mse=error,
@@ -84,10 +96,13 @@ def warm_up() -> None:
     """Have the compiled loops ready: the first time on a machine it takes some ten seconds."""
     picture = np.zeros((16, 16, 4), np.uint8)
     picture[4:12, 4:12] = (200, 30, 30, 255)
-    score(Reference.of(picture), picture)
+    svg = '<path d="M0 0 L9 0 C9 9 9 9 0 9 Z" fill="#000000"/>'
+    score(Reference.of(picture), picture, svg)
 
 
-def _worst(reference: Reference, rgba: NDArray[np.uint8]) -> tuple[Scores, Backdrop]:
+def _worst(
+    reference: Reference, rgba: NDArray[np.uint8], svg: str | None
+) -> tuple[Scores, Backdrop]:
     if rgba.shape != reference.rgba.shape or rgba.dtype != np.uint8:
         raise ValueError(
             f"a picture of {rgba.shape} {rgba.dtype} against one of {reference.rgba.shape} uint8"
@@ -96,22 +111,35 @@ def _worst(reference: Reference, rgba: NDArray[np.uint8]) -> tuple[Scores, Backd
     part = np.ascontiguousarray(rgba[reference.view])
     canvas = canvas_of(*part.shape[:2])
     colours = canvas.load(part)
+    turns = 0.0 if svg is None else facets(reference, svg)
     found = [
-        (_on(backdrop, reference, canvas, colours), backdrop) for backdrop in reference.backdrops
+        (_on(backdrop, reference, canvas, colours, turns), backdrop)
+        for backdrop in reference.backdrops
     ]
     return min(found, key=lambda pair: pair[0].appearance)
 
 
 def _on(
-    backdrop: Backdrop, reference: Reference, canvas: Canvas, colours: NDArray[np.uint8]
+    backdrop: Backdrop,
+    reference: Reference,
+    canvas: Canvas,
+    colours: NDArray[np.uint8],
+    turns: float,
 ) -> Scores:
     from vtrain.scoring.kernels import colour_difference  # noqa: PLC0415 - brings numba in
 
     lab = lab_on(colours, backdrop.colour)
     canvas.lay(lab)
-    precision, recall = backdrop.precision(canvas), backdrop.recall(canvas)
+    edges = backdrop.compare(canvas)
     wrong = colour_difference(
         canvas.indices, reference.indices, lab, backdrop.lab, np.float32(CLIP)
     )
-    error = min(CLIP, wrong / reference.area)
-    return Scores(precision, recall, error, Appearance.load().value(precision, recall, error))
+    terms = Terms(
+        colour_error=min(CLIP, wrong / reference.area),
+        recall=edges.recall,
+        truth=edges.truth,
+        stray=edges.stray,
+        facets=turns,
+    )
+    appearance = Appearance.load().value(terms)
+    return Scores(edges.precision, **asdict(terms), appearance=appearance)

@@ -1,0 +1,119 @@
+"""Reading of path data, compiled: `M`, `L`, `C` and `Z` with absolute coordinates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.compiled import compiled
+
+_M, _L, _C, _Z = 77, 76, 67, 90
+_MINUS, _POINT, _NOUGHT, _NINE = 45, 46, 48, 57
+_TINY = 1e-6
+
+Text = NDArray[np.uint8]
+Rows = NDArray[np.float32]
+
+
+@compiled
+def find_vertices(data: Text, segments: Rows, found: Rows) -> int:
+    """The vertices of all outlines of a path.
+
+    Args:
+        data: The text of a `d` attribute.
+        segments: Room, shape (n, 6), n at least half the text's length.
+        found: Becomes x, y, turn (degrees) and the length of the shorter segment; shape (n, 4).
+
+    Returns:
+        How many there are: one for each segment, since outlines are closed.
+    """
+    count = _read_segments(data, segments)
+    first = 0
+    for number in range(count):
+        if segments[number, 5] > 0:
+            first = number
+        last = number + 1 == count or segments[number + 1, 5] > 0
+        # The one after the last of an outline is its first.
+        after = first if last else number + 1
+        gap = abs(segments[after, 2] - segments[number, 3])
+        found[number, 0], found[number, 1] = segments[after, 0], segments[after, 1]
+        found[number, 2] = min(gap, 2 * math.pi - gap) * 180 / math.pi
+        found[number, 3] = min(segments[number, 4], segments[after, 4])
+    return count
+
+
+@compiled
+def _read_segments(data: Text, segments: Rows) -> int:
+    """Start, direction there and at the end (radians), length, and whether an outline begins."""
+    numbers = np.zeros(6, np.float64)
+    count, opened = 0, 0
+    command, held, place = 0, 0, 0
+    start_x = start_y = x = y = 0.0
+    while place < data.size:
+        letter = data[place]
+        if letter == _MINUS or _NOUGHT <= letter <= _NINE:
+            numbers[held], place = _number(data, place)
+            held += 1
+        else:
+            if letter in {_M, _L, _C, _Z}:
+                command, held = letter, 0
+            if letter == _Z:
+                numbers[0], numbers[1] = start_x, start_y
+                count = _append(segments, count, opened, x, y, numbers, 2)
+                x, y = start_x, start_y
+            place += 1
+        if command == _M and held == 2:
+            start_x = x = numbers[0]
+            start_y = y = numbers[1]
+            command, held, opened = _L, 0, count
+        elif held == (6 if command == _C else 2):
+            count = _append(segments, count, opened, x, y, numbers, held)
+            x, y, held = numbers[held - 2], numbers[held - 1], 0
+    return count
+
+
+@compiled
+def _number(data: Text, place: int) -> tuple[float, int]:
+    """The number at a place of the text, and the place after it."""
+    sign = 1.0
+    if data[place] == _MINUS:
+        sign = -1.0
+        place += 1
+    value, scale = 0.0, 0.0
+    while place < data.size:
+        letter = data[place]
+        if letter == _POINT:
+            scale = 1.0
+        elif _NOUGHT <= letter <= _NINE:
+            value = value * 10 + (letter - _NOUGHT)
+            scale *= 10
+        else:
+            break
+        place += 1
+    return sign * (value / scale if scale > 0 else value), place
+
+
+@compiled
+def _append(  # noqa: PLR0917 - numba takes no keyword-only ones
+    segments: Rows, count: int, opened: int, x: float, y: float, points: Any, held: int
+) -> int:
+    """Add a line or a curve, unless it has no length; how many there are then."""
+    end_x, end_y = points[held - 2], points[held - 1]
+    run = math.hypot(end_x - x, end_y - y)
+    if run <= _TINY:
+        return count
+    out_x, out_y, in_x, in_y = end_x - x, end_y - y, end_x - x, end_y - y
+    # A handle that lies on its end says nothing of the direction: the next point does.
+    for point in range(held // 2 - 2, -1, -1):
+        if math.hypot(points[2 * point] - x, points[2 * point + 1] - y) > _TINY:
+            out_x, out_y = points[2 * point] - x, points[2 * point + 1] - y
+    for point in range(held // 2 - 1):
+        if math.hypot(end_x - points[2 * point], end_y - points[2 * point + 1]) > _TINY:
+            in_x, in_y = end_x - points[2 * point], end_y - points[2 * point + 1]
+    segments[count, 0], segments[count, 1] = x, y
+    segments[count, 2], segments[count, 3] = math.atan2(out_y, out_x), math.atan2(in_y, in_x)
+    segments[count, 4], segments[count, 5] = run, 1.0 if count == opened else 0.0
+    return count + 1
