@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.errors import UsageError
 from vtrain.scoring.appearance import WORST, Appearance
 from vtrain.scoring.fit import Terms, fit
