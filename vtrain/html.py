@@ -83,7 +83,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Markup:
     )
 
 
-def image(data: bytes, media: str, alt: str, kind: str = "") -> Markup:
+def image(data: bytes, media: str, alt: str, kind: str = "", *, lazy: bool = False) -> Markup:
     """An image inside the page.
 
     Args:
@@ -91,9 +91,11 @@ def image(data: bytes, media: str, alt: str, kind: str = "") -> Markup:
         media: Its media type, such as ``image/png``.
         alt: What it shows.
         kind: The ``class`` attribute.
+        lazy: Whether it is decoded only when it comes into view.
     """
     source = f"data:{media};base64,{base64.b64encode(data).decode()}"
-    return element("img", kind=kind, src=source, alt=alt)
+    loading = {"loading": "lazy"} if lazy else {}
+    return element("img", kind=kind, src=source, alt=alt, **loading)
 
 
 def page(title: str, *children: Child, style: str = "", script: str = "") -> str:

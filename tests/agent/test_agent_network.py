@@ -1,40 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
 import torch
-from numpy.typing import NDArray
 
+from tests.agent.policies import HIDDEN, arrays
 from vtrain.agent import PolicyNetwork, TraceAgent
-from vtrain.agent.network import _by_probability, policy_arrays
-from vtrain.environment.features import FEATURES
-from vtrain.environment.observation import OBSERVATION_SIZE, Normaliser
+from vtrain.agent.network import _by_probability
+from vtrain.environment.observation import OBSERVATION_SIZE
 from vtrain.errors import CheckpointError
 from vtrain.tracing.parameters import ACTION_LEVELS, canonical
-
-HIDDEN = 12
-
-
-def arrays(seed: int = 0) -> dict[str, NDArray[Any]]:
-    generator = np.random.default_rng(seed)
-
-    def normal(*shape: int) -> NDArray[np.float32]:
-        return generator.normal(0, 0.5, shape).astype(np.float32)
-
-    weights = {
-        "mlp_extractor.policy_net.0.weight": normal(HIDDEN, OBSERVATION_SIZE),
-        "mlp_extractor.policy_net.0.bias": normal(HIDDEN),
-        "mlp_extractor.policy_net.2.weight": normal(HIDDEN, HIDDEN),
-        "mlp_extractor.policy_net.2.bias": normal(HIDDEN),
-        "action_net.weight": normal(sum(ACTION_LEVELS), HIDDEN),
-        "action_net.bias": normal(sum(ACTION_LEVELS)),
-    }
-    blank = np.zeros(len(FEATURES), np.float32)
-    return policy_arrays(weights, Normaliser(blank, blank + 1), input_size=256)
 
 
 def test_the_network_equals_torchs() -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from vtrain.scoring.score import Scores
+
 Done = subprocess.CompletedProcess[str]
 Vtrain = Callable[..., Done]
 SVG = "{http://www.w3.org/2000/svg}svg"
+HEAVY = ("torch", "numba", "scipy", "skimage", "matplotlib", "gymnasium", "yaml", "rich")
 
 
 def assert_drawing(svg: str, width: int = 48, height: int = 40) -> None:
@@ -170,3 +176,112 @@ def test_an_image_is_never_drawn_over(
     assert done.returncode == 2
     assert "would replace the image" in done.stderr
     assert (folder / "logo.svg").read_text() == source
+
+
+def test_a_title_names_the_drawing_after_its_file(
+    vtrain: Vtrain, tmp_path: Path, logo: Path, policy: Path
+) -> None:
+    name = "<img onerror=x> & co.png"
+    (tmp_path / logo).rename(tmp_path / name)
+
+    done = vtrain("trace", name, "-o", "out.svg", "--policy", policy, "--title")
+
+    assert done.returncode == 0, done.stderr
+    root = ET.fromstring((tmp_path / "out.svg").read_text())  # noqa: S314 - own output
+    assert root[0].text == "<img onerror=x> & co"
+    assert root.get("role") == "img"
+
+
+def test_resuming_draws_only_what_is_missing_or_changed(
+    vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path
+) -> None:
+    arguments = ("trace", folder, "-o", "out", "--policy", policy, "--resume")
+    assert vtrain(*arguments).returncode == 0
+    for path in (tmp_path / "out").rglob("*.svg"):
+        path.write_text("kept")
+    (tmp_path / "out" / "one.svg").unlink()
+    later = (tmp_path / "out" / "deep" / "two.svg").stat().st_mtime + 10
+    os.utime(tmp_path / folder / "deep" / "two.png", (later, later))
+
+    done = vtrain(*arguments, "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert "Skipped 1 of 3 images" in done.stderr
+    printed = json.loads(done.stdout)
+    assert [row["input"] for row in printed["traced"]] == ["in/deep/two.png", "in/one.png"]
+    assert printed["skipped"] == ["in/deep/er/two.png"]
+    assert (tmp_path / "out" / "deep" / "er" / "two.svg").read_text() == "kept"
+    assert_drawing((tmp_path / "out" / "one.svg").read_text())
+
+
+def test_workers_print_the_same_lines(
+    vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path
+) -> None:
+    (tmp_path / folder / "a-bad-one.png").write_text("no picture")
+
+    apart = vtrain("trace", folder, "-o", "out", "--policy", policy, "--workers", "2")
+    drawn = {name: (tmp_path / "out" / name).read_bytes() for name in drawings(tmp_path / "out")}
+    here = vtrain("trace", folder, "-o", "out", "--policy", policy)
+
+    assert apart.returncode == here.returncode == 4
+    assert apart.stderr == here.stderr
+    assert drawn == {name: (tmp_path / "out" / name).read_bytes() for name in drawn}
+
+
+def test_an_explanation_holds_the_terms_of_both(vtrain: Vtrain, logo: Path, policy: Path) -> None:
+    terms = {field.name for field in fields(Scores)} | {"bytes", "segments", "cost", "utility"}
+
+    done = vtrain("trace", logo, "-o", "out.svg", "--policy", policy, "--explain", "--json")
+
+    assert done.returncode == 0, done.stderr
+    [row] = json.loads(done.stdout)["traced"]
+    assert set(row["comparison"]["chosen"]) == set(row["comparison"]["default"]) == terms
+    assert row["comparison"]["chosen"]["bytes"] == row["bytes"]
+    words = [line.rsplit(maxsplit=2)[0].strip() for line in done.stderr.splitlines()[2:]]
+    assert words == [name.replace("_", " ") for name in row["comparison"]["chosen"]]
+
+
+def test_a_gallery_is_a_page(vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path) -> None:
+    arguments = ("trace", folder, "-o", "out", "--policy", policy, "--gallery")
+
+    refused = vtrain(*arguments, "in/one.png")
+    done = vtrain(*arguments, "page.html")
+
+    assert refused.returncode == 2
+    assert "Name it FILE.html." in refused.stderr
+    assert done.returncode == 0, done.stderr
+    assert "in/deep/er/two.png" in (tmp_path / "page.html").read_text()
+
+
+def test_without_any_policy_one_is_asked_for(vtrain: Vtrain, logo: Path) -> None:
+    done = vtrain("trace", logo, "-o", "out.svg", "--checkpoint", "latest")
+
+    assert done.returncode == 2
+    assert "There is no run under runs/" in done.stderr
+
+
+def test_a_trace_loads_what_one_trace_needs(tmp_path: Path, logo: Path, policy: Path) -> None:
+    program = (
+        "import sys\n"
+        "from vtrain.cli.main import main\n"
+        f"sys.argv = ['vtrain', 'trace', {str(logo)!r}, '-o', 'out.svg', "
+        f"'--policy', {str(policy)!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
+    assert (tmp_path / "out.svg").exists()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from scripts.fit_appearance import LABELS
 from scripts.label_pairs import picture
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.errors import UsageError
 from vtrain.scoring.appearance import WORST, Appearance, Terms
 from vtrain.scoring.fit import Pair, fit

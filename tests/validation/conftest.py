@@ -11,7 +11,8 @@ from tests.validation.judging import TASTES, Bench, Fixed, entry, measurement
 from vtrain.agent.network import policy_arrays
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import dump_yaml
-from vtrain.config.schema import Config, ScoringConfig
+from vtrain.config.schema import Config
+from vtrain.config.scoring import ScoringConfig
 from vtrain.data.prepare import prepare
 from vtrain.environment.features import FEATURES
 from vtrain.environment.measurement import Measurement, Request

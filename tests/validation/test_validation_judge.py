@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.validation.judging import TASTES, Bench, Fixed, entry, measurement
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.engine import Engine, LocalBackend
 from vtrain.environment.measurement import Bench as RealBench
 from vtrain.environment.measurement import Measurement, Request, failed

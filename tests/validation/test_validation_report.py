@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.validation.judging import Bench as Numbers
 from tests.validation.judging import Fixed, entry, measurement
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.errors import DataError
 from vtrain.html import element, image, page
 from vtrain.rundir import RunDirectory, read_jsonl

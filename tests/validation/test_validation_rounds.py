@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.validation.judging import Bench, Fixed, entry, measurement, table
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.data.records import Entry
 from vtrain.environment.measurement import Measurement, Request, failed
 from vtrain.tracing.parameters import PRESETS, Action, canonical, encode_settings

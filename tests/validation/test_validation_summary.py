@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tests.validation.judging import TASTES, Bench, Fixed, entry, measurement
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.measurement import Measurement, Request, failed
 from vtrain.errors import UsageError
 from vtrain.tracing.parameters import PRESETS, canonical, encode_settings

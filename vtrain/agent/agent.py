@@ -8,8 +8,9 @@ Path("logo.svg").write_text(result.svg)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors
@@ -17,25 +18,27 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from vtrain.agent.network import PolicyNetwork
-from vtrain.checkpoints.store import CheckpointStore
-from vtrain.config.load import read_config
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.features import features
-from vtrain.environment.measurement import native_reference
 from vtrain.environment.observation import Vector, observe
 from vtrain.errors import CheckpointError, TraceError, UsageError
-from vtrain.images import read, reduce
+from vtrain.images import encode_png, read, reduce
+from vtrain.images.loops import compile_loops
 from vtrain.rundir import RunDirectory
-from vtrain.scoring.reference import Reference
-from vtrain.scoring.score import score
-from vtrain.scoring.utility import cost, lambda_of, utility
-from vtrain.tracing.parameters import Action, Settings, decode_action
+from vtrain.scoring.utility import lambda_of
+from vtrain.tracing.parameters import PRESETS, Action, Settings, decode_action
 from vtrain.tracing.preparation import Preparation
-from vtrain.tracing.render import render
-from vtrain.tracing.svg import svg_facts
-from vtrain.tracing.trace import Trace, trace_prepared
+from vtrain.tracing.trace import Trace, has_background, trace_prepared
+
+if TYPE_CHECKING:  # judging brings in numba, which takes longer to load than an image to draw
+    from vtrain.agent.judge import Comparison, Judge, Verdict
 
 Rgba = NDArray[np.uint8]
+
+SHIPPED = Path(__file__).with_name("shipped") / "policy.safetensors"
+"""The policy that comes with the program."""
+_SOURCE_SIDE = 256
+"""Longest side of the image that a comparison shows (px)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class TraceResult:
         traces: Traces spent (count).
         score: Utility judged against the input, which ranks several traces of one image; None
             when there was only one.
+        comparison: The drawing beside VTracer's default; None unless asked for.
     """
 
     svg: str
@@ -58,6 +62,7 @@ class TraceResult:
     settings: Settings
     traces: int
     score: float | None
+    comparison: Comparison | None = None
 
 
 class TraceAgent:
@@ -66,11 +71,15 @@ class TraceAgent:
     Args:
         network: The policy.
         scoring: Tastes and weights of the cost that it was trained with.
+        name: What to call it.
     """
 
-    def __init__(self, network: PolicyNetwork, scoring: ScoringConfig | None = None) -> None:
+    def __init__(
+        self, network: PolicyNetwork, scoring: ScoringConfig | None = None, *, name: str = "policy"
+    ) -> None:
         self.network = network
         self.scoring = scoring or ScoringConfig()
+        self.name = name
 
     @classmethod
     def from_run(
@@ -86,6 +95,10 @@ class TraceAgent:
             UsageError: There is no such run.
             CheckpointError: It has no usable checkpoint, or the policy does not fit this version.
         """
+        # Files of a run take a YAML reader and the whole schema; a policy alone does not.
+        from vtrain.checkpoints.store import CheckpointStore  # noqa: PLC0415
+        from vtrain.config.load import read_config  # noqa: PLC0415
+
         directory = run if isinstance(run, RunDirectory) else _open(run)
         store = CheckpointStore(directory.checkpoints)
         found = store.resolve(checkpoint)
@@ -94,8 +107,10 @@ class TraceAgent:
             raise CheckpointError(f"Checkpoint {found.name} in {directory.root} holds no policy.")
         has_config = directory.config.is_file()
         scoring = read_config(directory.config).scoring if has_config else None
-        name = f"{directory.root.name}, checkpoint {found.name}"
-        return cls(PolicyNetwork.from_arrays(arrays, name=name), scoring)
+        network = PolicyNetwork.from_arrays(
+            arrays, name=f"{directory.root.name}, checkpoint {found.name}"
+        )
+        return cls(network, scoring, name=f"{directory.root}, checkpoint {found.name}")
 
     @classmethod
     def from_file(cls, path: Path | str) -> TraceAgent:
@@ -114,7 +129,42 @@ class TraceAgent:
             ) from error
         except safetensors.SafetensorError as error:
             raise CheckpointError(f"{path} is no policy file: {error}.") from error
-        return cls(PolicyNetwork.from_arrays(arrays, name=str(path)))
+        return cls(PolicyNetwork.from_arrays(arrays, name=str(path)), name=str(path))
+
+    @classmethod
+    def shipped(cls) -> TraceAgent:
+        """The policy that comes with the program.
+
+        Raises:
+            CheckpointError: This installation has none.
+        """
+        if not SHIPPED.is_file():
+            raise CheckpointError(
+                "This installation of vtrain comes without a policy.",
+                hint="Train one with 'vtrain run SOURCE', or give a file.",
+            )
+        agent = cls.from_file(SHIPPED)
+        agent.name = "the policy that comes with vtrain"
+        return agent
+
+    @classmethod
+    def nearest(cls, checkpoint: str = "best") -> TraceAgent:
+        """The policy of the newest run under ``runs``; without a run, the shipped one.
+
+        Args:
+            checkpoint: As `from_run`; another than ``best`` is only looked for in a run.
+
+        Raises:
+            UsageError: There is neither.
+            CheckpointError: As `from_run`: a newest run that cannot be used is not passed over.
+        """
+        try:
+            run = RunDirectory.open(None)
+        except UsageError:
+            if checkpoint != "best" or not SHIPPED.is_file():
+                raise
+            return cls.shipped()
+        return cls.from_run(run, checkpoint)
 
     def choose(self, image_features: Vector, taste: float, count: int = 1) -> list[Action]:
         """The actions to try, most promising first.
@@ -128,7 +178,12 @@ class TraceAgent:
         return self.network.most_probable(observe(normalised, taste), count)
 
     def trace(
-        self, image: Rgba | Path | str, *, prefer: str = "balanced", traces: int = 1
+        self,
+        image: Rgba | Path | str,
+        *,
+        prefer: str = "balanced",
+        traces: int = 1,
+        compare: bool = False,
     ) -> TraceResult:
         """Draw an image.
 
@@ -136,6 +191,7 @@ class TraceAgent:
             image: A file, or pixels with straight alpha of shape (h, w, 4).
             prefer: ``fidelity``, ``balanced``, ``compact``, or a lambda as text.
             traces: Traces that may be spent; the best by its score against the input is kept.
+            compare: Whether the drawing is judged beside VTracer's default.
 
         Raises:
             ImageRefused: The file cannot be decoded.
@@ -149,42 +205,80 @@ class TraceAgent:
         # An SVG source is rendered large enough for every enlargement the policy may choose.
         rgba = image if isinstance(image, np.ndarray) else read(image, svg_side=4 * side).rgba
         small = reduce(rgba, side)
-        actions = self.choose(features(small), taste, traces)
-        preparation = Preparation(rgba, side)
-        size = (rgba.shape[1], rgba.shape[0])
-        if traces == 1:
-            settings = decode_action(actions[0])
-            drawn = trace_prepared(preparation, settings, size=size)
-            return TraceResult(drawn.svg, *size, settings, 1, None)
-        reference = Reference.of(native_reference(small))
-        best: tuple[float, Trace, Settings] | None = None
-        failure: TraceError | None = None
-        for action in actions:
-            settings = decode_action(action)
-            try:
-                drawn = trace_prepared(preparation, settings, size=size)
-                value = self._native_utility(drawn, reference, taste)
-            except TraceError as error:
-                failure = error
-                continue
-            if best is None or value > best[0]:
-                best = (value, drawn, settings)
-        if best is None:
-            raise failure or TraceError("no-trace", "The policy offered no action")
-        return TraceResult(best[1].svg, *size, best[2], len(actions), best[0])
+        chosen = [decode_action(item) for item in self.choose(features(small), taste, traces)]
+        desk = _Desk(Preparation(rgba, side), (rgba.shape[1], rgba.shape[0]))
+        if traces == 1 and not compare:
+            drawn, settings = desk.draw(chosen[0])
+            return TraceResult(drawn.svg, *desk.size, settings, 1, None)
+
+        from vtrain.agent.judge import Judge  # noqa: PLC0415 - see above
+
+        judge = Judge(small, taste, self.scoring)
+        drawn, settings, verdict = _best(desk, chosen, judge)
+        return TraceResult(
+            drawn.svg,
+            *desk.size,
+            settings,
+            len(chosen),
+            verdict.utility if traces > 1 else None,
+            _compare(desk, judge, verdict, small) if compare else None,
+        )
 
     def trace_all(
         self, images: Iterable[Rgba | Path | str], *, prefer: str = "balanced", traces: int = 1
     ) -> Iterator[TraceResult]:
         """Draw images one after another, as `trace` does."""
+        compile_loops()
         for image in images:
             yield self.trace(image, prefer=prefer, traces=traces)
 
-    def _native_utility(self, drawn: Trace, reference: Reference, taste: float) -> float:
-        picture = render(drawn.svg, reference.width, reference.height)
-        facts = svg_facts(drawn.svg)
-        price = cost(facts.segments, facts.bytes, drawn.pixels, self.scoring)
-        return utility(score(reference, picture, drawn.svg).appearance, price, taste)
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """One image that is drawn, and the size of its drawings (px)."""
+
+    preparation: Preparation
+    size: tuple[int, int]
+
+    def draw(self, settings: Settings) -> tuple[Trace, Settings]:
+        """A drawing, and the settings that it was made with in the end."""
+        drawn = trace_prepared(self.preparation, settings, size=self.size)
+        if settings.alpha == "as-is":
+            traced = self.preparation.apply(settings).rgba
+            if has_background(drawn.svg, traced, settings):
+                settings = replace(settings, alpha="cut")
+                drawn = trace_prepared(self.preparation, settings, size=self.size)
+        return drawn, settings
+
+
+def _best(desk: _Desk, chosen: Iterable[Settings], judge: Judge) -> tuple[Trace, Settings, Verdict]:
+    """The best of several drawings."""
+    best: tuple[Trace, Settings, Verdict] | None = None
+    failure: TraceError | None = None
+    for wanted in chosen:
+        try:
+            drawn, settings = desk.draw(wanted)
+            verdict = judge.judge(drawn)
+        except TraceError as error:
+            failure = error
+            continue
+        if best is None or verdict.utility > best[2].utility:
+            best = (drawn, settings, verdict)
+    if best is None:
+        raise failure or TraceError("no-trace", "The policy offered no action")
+    return best
+
+
+def _compare(desk: _Desk, judge: Judge, verdict: Verdict, small: Rgba) -> Comparison:
+    from vtrain.agent.judge import Comparison  # noqa: PLC0415 - see above
+
+    source = encode_png(reduce(small, _SOURCE_SIDE))
+    try:
+        # The file as it is: a background that VTracer paints is part of what it draws.
+        default = trace_prepared(desk.preparation, PRESETS["default"], size=desk.size)
+        return Comparison(verdict, judge.judge(default), default.svg, source)
+    except TraceError:
+        return Comparison(verdict, None, None, source)
 
 
 def _open(run: Path | str | None) -> RunDirectory:

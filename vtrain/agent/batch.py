@@ -1,25 +1,51 @@
-"""Tracing of files and folders: what is read, where each drawing goes."""
+"""Tracing of many images: here, or in processes that one bad image can end without harm."""
 
 from __future__ import annotations
 
-import glob
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vtrain.agent.agent import TraceAgent, TraceResult
-from vtrain.errors import DataError, ImageRefused, TraceError, UsageError, VtrainError
+from vtrain.agent.plan import STANDARD, Job
+from vtrain.errors import ImageRefused, TraceError, VtrainError
 from vtrain.images import decode
 from vtrain.rundir import write_text
 from vtrain.scoring.utility import lambda_of
 from vtrain.tracing.parameters import settings_dict
+from vtrain.tracing.svg import titled
 
-STANDARD = "-"
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".svg"))
-"""Files of a folder that are taken; files named one by one are judged by content alone."""
+if TYPE_CHECKING:
+    from vtrain.tracing.workers import Workers
+
+HANDFUL = 8
+"""Images that are traced before worker processes would have started (count)."""
+_SLICE = 256
+"""Images handed to the workers at a time, whose drawings are held in memory (count)."""
+_TIME_LIMIT = 20.0
+"""Longest time for decoding an image, and for each of its traces (s)."""
+_MEMORY_LIMIT = 4096
+"""Memory that a worker may take beyond its start (MiB): the largest image allowed needs half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How images are traced.
+
+    Attributes:
+        prefer: Taste, as `TraceAgent.trace`.
+        traces: Traces per image (count).
+        compare: Whether each drawing is judged beside VTracer's default.
+        title: Whether each drawing is named after its file.
+    """
+
+    prefer: str = "balanced"
+    traces: int = 1
+    compare: bool = False
+    title: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,115 +73,132 @@ class Traced:
             row["traces"] = self.result.traces
             row["score"] = self.result.score
             row["settings"] = settings_dict(self.result.settings)
+            if self.result.comparison is not None:
+                row["comparison"] = self.result.comparison.as_dict()
         if self.error is not None:
             row["error"] = str(self.error)
         return row
 
 
 def trace_files(
-    agent: TraceAgent, inputs: Sequence[str], output: Path, *, prefer: str, traces: int
+    agent: TraceAgent,
+    jobs: Sequence[Job],
+    wanted: Wanted,
+    *,
+    workers: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Traced]:
-    """Trace images one after another; one that fails is reported and the rest go on.
+    """Trace images and write their drawings; one that fails is reported and the rest go on.
 
     Args:
         agent: The policy.
-        inputs: Files, folders, globs, or ``-`` for standard input.
-        output: A file for one image, a folder for several or for a folder, ``-`` for standard
-            output.
-        prefer: Taste, as `TraceAgent.trace`.
-        traces: Traces per image.
+        jobs: From `vtrain.agent.plan.plan`; results come in this order.
+        wanted: How.
+        workers: Processes; 0 traces in this one.
+        on_progress: Called with the images done and all images.
 
     Raises:
-        DataError: An input does not exist or names no image.
-        UsageError: The taste is unknown, several images would go to one file, or a drawing would
-            replace an image.
+        UsageError: The taste is unknown.
         StorageError: A drawing cannot be written.
     """
-    lambda_of(prefer, agent.scoring)
-    plan = _plan(inputs, output)
-    _spare_inputs(plan)
-    for name, target in plan:
+    lambda_of(wanted.prefer, agent.scoring)
+    run = _apart(agent, jobs, wanted, workers) if workers else _here(agent, jobs, wanted)
+    with closing(run) as outcomes:
+        for number, (job, outcome) in enumerate(zip(jobs, outcomes, strict=True), 1):
+            if isinstance(outcome, VtrainError):
+                yield Traced(job.name, job.output, None, outcome)
+            else:
+                if job.output is not None:
+                    write_text(job.output, outcome.svg)
+                yield Traced(job.name, job.output, outcome, None)
+            if on_progress is not None:
+                on_progress(number, len(jobs))
+
+
+def _here(
+    agent: TraceAgent, jobs: Sequence[Job], wanted: Wanted
+) -> Generator[TraceResult | VtrainError]:
+    for job in jobs:
         try:
-            result = _trace_one(agent, name, prefer=prefer, traces=traces)
+            yield _trace(agent, _task(job), wanted)
         except (ImageRefused, TraceError) as error:
-            yield Traced(name, target, None, error)
-            continue
-        if target is not None:
-            write_text(target, result.svg)
-        yield Traced(name, target, result, None)
+            yield error
 
 
-def _spare_inputs(plan: list[tuple[str, Path | None]]) -> None:
-    """Refuse to write a drawing over one of the images, before anything is written."""
-    images = {Path(name).resolve() for name, _ in plan if name != STANDARD}
-    for name, target in plan:
-        if target is not None and target.resolve() in images:
-            raise UsageError(
-                f"The drawing of {name} would replace the image {target}.",
-                hint="Give another folder or file with -o.",
-            )
+def _apart(
+    agent: TraceAgent, jobs: Sequence[Job], wanted: Wanted, count: int
+) -> Generator[TraceResult | VtrainError]:
+    from vtrain.tracing.workers import Workers  # noqa: PLC0415 - one image needs no processes
+
+    pool: Workers[_Task, TraceResult] = Workers(
+        _trace_in_worker,
+        count=min(count, len(jobs)),
+        memory_limit=_MEMORY_LIMIT,
+        setup=_set_up_worker,
+        setup_arguments=(agent, wanted),
+    )
+    limit = _TIME_LIMIT * (1 + wanted.traces + wanted.compare)
+    with closing(pool):
+        for start in range(0, len(jobs), _SLICE):
+            tasks = [_task(job) for job in jobs[start : start + _SLICE]]
+            for outcome in pool.run(tasks, time_limits=[limit] * len(tasks)):
+                if outcome.result is not None:
+                    yield outcome.result
+                elif isinstance(outcome.error, (ImageRefused, TraceError)):
+                    yield _explained(outcome.error)
+                elif outcome.error is not None:
+                    raise outcome.error
 
 
-def _trace_one(agent: TraceAgent, name: str, *, prefer: str, traces: int) -> TraceResult:
-    if name != STANDARD:
-        return agent.trace(Path(name), prefer=prefer, traces=traces)
-    side = 4 * agent.network.input_size
-    picture = decode(sys.stdin.buffer.read(), name="standard input", svg_side=side)
-    return agent.trace(picture.rgba, prefer=prefer, traces=traces)
+def _explained(error: VtrainError) -> VtrainError:
+    """An error in the words of this command, which has no configuration."""
+    if isinstance(error, TraceError) and error.reason == "memory-limit":
+        return TraceError(error.reason, f"It takes more than {_MEMORY_LIMIT} MiB of memory")
+    return error
 
 
-def _plan(inputs: Sequence[str], output: Path) -> list[tuple[str, Path | None]]:
-    """Each image with where its drawing goes."""
-    found = [item for text in inputs for item in _expand(text)]
-    several = len(found) > 1 or any(Path(text).is_dir() for text in inputs)
-    if str(output) == STANDARD:
-        if several:
-            raise UsageError("Several images cannot go to standard output.", hint="Give a folder.")
-        return [(name, None) for name, _ in found]
-    if several and output.suffix.lower() == ".svg":
-        raise UsageError(f"Several images cannot go to {output}.", hint="Give a folder.")
-    if not several and (output.suffix.lower() == ".svg" or found[0][0] == STANDARD):
-        return [(found[0][0], output)]
-    return _distinct([(name, output / relative.with_suffix(".svg")) for name, relative in found])
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """An image for whoever traces it: its name, its own bytes if it is no file, its title."""
+
+    name: str
+    data: bytes | None
+    title: str | None
 
 
-def _distinct(plan: list[tuple[str, Path]]) -> list[tuple[str, Path | None]]:
-    """Two images of one stem keep both drawings: the later one keeps its suffix in the name."""
-    taken: set[Path] = set()
-    result: list[tuple[str, Path | None]] = []
-    for name, target in plan:
-        chosen = target
-        if chosen in taken:
-            chosen = target.with_name(Path(name).name + ".svg")
-        number = 2
-        while chosen in taken:
-            chosen = target.with_name(f"{Path(name).name}-{number}.svg")
-            number += 1
-        taken.add(chosen)
-        result.append((name, chosen))
+def _task(job: Job) -> _Task:
+    data = sys.stdin.buffer.read() if job.name == STANDARD else None
+    return _Task(job.name, data, job.title)
+
+
+def _trace(agent: TraceAgent, task: _Task, wanted: Wanted) -> TraceResult:
+    if task.data is None:
+        image: Any = Path(task.name)
+    else:
+        side = 4 * agent.network.input_size
+        image = decode(task.data, name="standard input", svg_side=side).rgba
+    result = agent.trace(image, prefer=wanted.prefer, traces=wanted.traces, compare=wanted.compare)
+    if wanted.title and task.title is not None:
+        result = replace(result, svg=titled(result.svg, task.title))
     return result
 
 
-def _expand(text: str) -> list[tuple[str, Path]]:
-    """The images that an input names, each with its path under the output folder."""
-    if text == STANDARD:
-        return [(STANDARD, Path("stdin"))]
-    path = Path(text)
-    if path.is_dir():
-        if not os.access(path, os.R_OK | os.X_OK):
-            raise DataError(f"The folder {path} cannot be read.", hint="Check its permissions.")
-        files = sorted(
-            item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES and item.is_file()
-        )
-        if not files:
-            kinds = " ".join(sorted(SUFFIXES))
-            raise DataError(
-                f"The folder {path} holds no image ({kinds}).", hint="Name one that does."
-            )
-        return [(str(item), item.relative_to(path)) for item in files]
-    if path.exists() or path.is_symlink():
-        return [(text, Path(path.name))]
-    matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  the pattern may be absolute
-    if not matches:
-        raise DataError(f"{text} does not exist.", hint="Check the path, or quote a pattern.")
-    return [item for match in matches for item in _expand(match)]
+_WORKER: list[tuple[TraceAgent, Wanted]] = []
+"""What a worker process traces with: pebble gives a worker no other place to keep it."""
+
+
+def _set_up_worker(agent: TraceAgent, wanted: Wanted) -> None:
+    from vtrain.images.loops import compile_loops  # noqa: PLC0415 - see `loops`
+
+    compile_loops()
+    if wanted.traces > 1 or wanted.compare:
+        from vtrain.scoring.score import warm_up  # noqa: PLC0415 - only what judges needs it
+
+        # Compiled, or loaded, before the limits hold.
+        warm_up()
+    _WORKER[:] = [(agent, wanted)]
+
+
+def _trace_in_worker(task: _Task) -> TraceResult:
+    agent, wanted = _WORKER[0]
+    return _trace(agent, task, wanted)

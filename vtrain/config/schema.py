@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vtrain.config.data import DataConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.config.section import CATEGORIES, Category, Fraction, Lambda, Positive, Section, Units
 
 
@@ -30,36 +31,6 @@ class TracingConfig(Section):
         ge=0,
         description="Shared memory for decoded images and what is known of them, at most a quarter "
         "of the machine's (MiB); 0 for none.",
-    )
-
-
-class TasteConfig(Section):
-    """The price of size, lambda, for each named taste."""
-
-    fidelity: Lambda = Field(0.15, description="Lambda when looks are what counts.")
-    balanced: Lambda = Field(1.2, description="Lambda when both count.")
-    compact: Lambda = Field(3.0, description="Lambda when size counts most.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> TasteConfig:
-        if not self.fidelity < self.balanced < self.compact:
-            msg = "fidelity < balanced < compact must hold"
-            raise ValueError(msg)
-        return self
-
-
-class ScoringConfig(Section):
-    """How a trace is judged: utility = appearance - lambda * cost."""
-
-    taste: TasteConfig = Field(TasteConfig(), description="Lambda of each named taste.")
-    segments_weight: float = Field(
-        0.5, ge=0.0, description="Cost per doubling of the path segments (weight)."
-    )
-    bytes_weight: float = Field(
-        0.5, ge=0.0, description="Cost per doubling of the SVG's bytes (weight)."
-    )
-    pixels_weight: float = Field(
-        0.05, ge=0.0, description="Cost per doubling of the traced pixels (weight)."
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vtrain.config.schema import EnvironmentConfig, ScoringConfig
+from vtrain.config.schema import EnvironmentConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.environment.observation import Attempt, Normaliser, Vector, observe
 from vtrain.environment.sampler import Draw

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.shelf import Shelf
 from vtrain.errors import TraceError
 from vtrain.images import resize

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.environment.features import FEATURES
-from vtrain.environment.measurement import Measurement
 from vtrain.tracing.parameters import ACTION_LEVELS, Action
+
+if TYPE_CHECKING:  # it brings in all that judges traces, which a single trace is not
+    from vtrain.environment.measurement import Measurement
 
 Vector = NDArray[np.float32]
 

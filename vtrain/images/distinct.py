@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from vtrain.images.loops import loops
+
 _FIRST_SLOTS = 1 << 13
 """Slots of the hash table at first (count)."""
 
@@ -21,8 +23,6 @@ def distinct_colours(
     Returns:
         Colours, shape (n, 4), in the order in which they come; their numbers, shape (h, w).
     """
-    from vtrain.images.kernels import number_colours  # noqa: PLC0415 - brings numba in
-
     words = rgba.reshape(-1).view(np.uint32)
     if indices is None:
         indices = np.empty(rgba.shape[:2], np.int32)
@@ -30,7 +30,7 @@ def distinct_colours(
     while True:
         colours = np.empty(slots // 2, np.uint32)
         keys, numbers = np.empty(slots, np.uint32), np.full(slots, -1, np.int32)
-        count = number_colours(words, indices.reshape(-1), colours, keys, numbers)
+        count = loops().number_colours(words, indices.reshape(-1), colours, keys, numbers)
         if count >= 0:
             return colours[:count].view(np.uint8).reshape(count, 4), indices
         slots *= 4

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vtrain.images.lanczos import can_enlarge, enlarge, premultiplied, straight
+from vtrain.images.loops import are_compiled
 
 
 def has_transparency(rgba: NDArray[np.uint8]) -> bool:
@@ -82,12 +83,13 @@ def _by_area(plane: NDArray[np.float32], width: int, height: int) -> NDArray[np.
 
 def _resize_lanczos(rgba: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     lanczos = Image.Resampling.LANCZOS
+    own = are_compiled() and can_enlarge(rgba.shape, width, height)  # the same, but sooner
     if not has_transparency(rgba):
-        if can_enlarge(rgba.shape, width, height):
+        if own:
             return enlarge(np.ascontiguousarray(rgba), width, height)
         opaque = Image.fromarray(np.ascontiguousarray(rgba[..., :3]))
         return _with_alpha(np.asarray(opaque.resize((width, height), lanczos)), 255)
-    if can_enlarge(rgba.shape, width, height):
+    if own:
         return straight(enlarge(premultiplied(rgba), width, height))
     # "RGBa" is Pillow's premultiplied mode; its round trip rounds and clips correctly.
     image = Image.fromarray(np.ascontiguousarray(rgba)).convert("RGBa")

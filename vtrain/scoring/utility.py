@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vtrain.config.schema import ScoringConfig, TasteConfig
+from vtrain.config.scoring import ScoringConfig, TasteConfig
 from vtrain.errors import UsageError
 
 

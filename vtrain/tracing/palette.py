@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.images.distinct import distinct_colours
+from vtrain.images.loops import loops
 
 Rgba = NDArray[np.uint8]
 Colours = NDArray[np.float32]
@@ -99,8 +100,6 @@ def snap(
             that a flat pixel has close by. None allows every colour everywhere.
         scale: Pixels of this image per pixel of the input; a flat pixel reaches two of those.
     """
-    from vtrain.images.kernels import recolour  # noqa: PLC0415 - brings numba in
-
     rgba = np.ascontiguousarray(rgba)
     distinct, indices = distinct_colours(rgba)
     nearest, distance = _nearest(distinct[:, :3].astype(np.float32), palette)
@@ -112,7 +111,7 @@ def snap(
     colours = np.zeros((len(palette), 4), np.uint8)
     colours[:, :3] = palette
     snapped = np.empty_like(rgba)
-    recolour(
+    loops().recolour(
         rgba.reshape(-1).view(np.uint32),
         labels.reshape(-1),
         colours.reshape(-1).view(np.uint32),
@@ -260,9 +259,7 @@ def _kmeans(counts: ColourCounts, count: int) -> Colours:
 
 def _unmixed(counts: ColourCounts, palette: Colours, *, least: float) -> ColourCounts:
     """Colours that lie far from every line between two palette colours, heavy enough together."""
-    from vtrain.images.kernels import from_lines  # noqa: PLC0415 - brings numba in
-
-    squared = from_lines(counts.rgb, palette[:_MIXTURE_PALETTE])
+    squared = loops().from_lines(counts.rgb, palette[:_MIXTURE_PALETTE])
     # A line from a colour to itself is the colour; the lighter ones have no lines.
     for colour in palette[_MIXTURE_PALETTE:]:
         squared = np.minimum(squared, ((counts.rgb - colour) ** 2).sum(axis=1))

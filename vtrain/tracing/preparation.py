@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.images import resize
+from vtrain.images.loops import loops
 from vtrain.tracing.palette import find_palette, flat_pixels, snap
 from vtrain.tracing.parameters import Settings
 
@@ -120,10 +121,8 @@ class Preparation:
 
 def _cut_alpha(rgba: Rgba) -> tuple[Rgba, bool]:
     """Alpha set to 0 or 255 at one half; clear pixels black. And whether any pixel is clear."""
-    from vtrain.images.kernels import cut_alpha  # noqa: PLC0415 - brings numba in
-
     cut = np.empty_like(rgba)
-    clear, partial = cut_alpha(
+    clear, partial = loops().cut_alpha(
         np.ascontiguousarray(rgba).reshape(-1).view(np.uint32), cut.reshape(-1).view(np.uint32)
     )
     return (cut if clear or partial else rgba), clear > 0

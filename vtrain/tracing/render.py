@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.errors import TraceError
 
-try:
-    import pylunasvg
-except ImportError:  # no wheel for this machine; the resvg path below is complete
-    pylunasvg = None
-
-RENDERER = "pylunasvg" if pylunasvg else "resvg"
+# There is no wheel for some machines; the resvg path below is complete.
+RENDERER = "pylunasvg" if find_spec("pylunasvg") else "resvg"
 """Name of the renderer in use, for versions and cache keys."""
 
 
@@ -31,8 +29,10 @@ def render(svg: str, width: int, height: int) -> NDArray[np.uint8]:
     Raises:
         TraceError: The document cannot be rendered.
     """
-    if pylunasvg is None:
+    if RENDERER == "resvg":
         return render_resvg(svg, width, height)
+    import pylunasvg  # noqa: PLC0415  it brings in urllib; a trace that is not judged needs neither
+
     document = pylunasvg.Document.loadFromData(svg)
     if document is None:
         raise TraceError("invalid-svg", "The SVG could not be parsed for rendering")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from dataclasses import dataclass
+from html import escape
 
 from vtrain.errors import TraceError
 
@@ -12,6 +13,9 @@ _PATH = re.compile(
     r'<path d="([MLCZ0-9 .,-]*)" fill="(#[0-9A-F]{6})" '
     r'transform="translate\((-?[0-9.]+),(-?[0-9.]+)\)"/>'
 )
+_NOT_XML = "[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""XML 1.0, section 2.2, without line ends and tabs, which an attribute would not keep. Compiled
+when it is needed: that takes longer than all the rest of this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,20 @@ class SvgFacts:
     colours: int
     bytes: int
     gzip_bytes: int | None
+
+
+def titled(svg: str, title: str) -> str:
+    """A drawing with a name, which browsers show and screen readers say.
+
+    The name is an attribute as well, so that several drawings in one page need no ids.
+
+    Args:
+        svg: A document written by `tidy`.
+        title: Any text; what XML cannot hold is replaced.
+    """
+    text = escape(re.sub(_NOT_XML, "\N{REPLACEMENT CHARACTER}", title))
+    head, end, rest = svg.partition(">\n")
+    return f'{head} role="img" aria-label="{text}"{end}<title>{text}</title>\n{rest}'
 
 
 def svg_facts(svg: str, *, compressed: bool = False) -> SvgFacts:

@@ -19,6 +19,8 @@ _EDGE = 2
 """Clear pixels this close to an edge may be painted: curves do not follow pixels (px)."""
 _FILLED = 16
 """Painted clear pixels beyond which a trace is made again (count)."""
+_SEEN = 13
+"""Alpha from which a pixel is seen (levels)."""
 OUTPUT_LIMIT = 4_000_000
 """Largest SVG accepted when the caller names no limit (bytes)."""
 
@@ -101,16 +103,37 @@ def trace_prepared(
         # VTracer's cutout can take the colour it keys with for one of the drawing's and fill what
         # is clear; stacking never does.
         reach = settings.filter_speckle // 2 + _EDGE
-        if _fills_clear(render(svg, width, height), prepared.rgba, reach):
+        if _paints(render(svg, width, height), prepared.rgba[..., 3] == 0, reach):
             svg = draw(replace(settings, hierarchical="stacked"))
     return Trace(svg, own_width, own_height, width * height)
 
 
-def _fills_clear(picture: NDArray[np.uint8], rgba: NDArray[np.uint8], reach: int) -> bool:
-    """Whether a drawing paints clear areas wider than `reach` px; both of shape (h, w, 4)."""
+def has_background(svg: str, rgba: NDArray[np.uint8], settings: Settings) -> bool:
+    """Whether a drawing paints areas in which its source shows nothing.
+
+    Settings that leave alpha to the tracer can do that: `Settings.alpha` ``cut`` never does.
+
+    Args:
+        svg: The drawing.
+        rgba: What was traced, shape (h, w, 4).
+        settings: How.
+
+    Raises:
+        TraceError: The drawing cannot be rendered.
+    """
+    unseen = rgba[..., 3] < _SEEN
+    if not unseen.any():
+        return False
+    picture = render(svg, rgba.shape[1], rgba.shape[0])
+    return _paints(picture, unseen, settings.filter_speckle // 2 + _EDGE)
+
+
+def _paints(picture: NDArray[np.uint8], clear: NDArray[np.bool_], reach: int) -> bool:
+    """Whether a picture, shape (h, w, 4), paints parts of a mask that are wider than `reach` px."""
+    height, width = clear.shape
     side = 2 * reach + 1
-    clear = np.pad((rgba[..., 3] == 0).astype(np.uint8), reach, constant_values=1)
-    inner = np.asarray(cv2.erode(clear, np.ones((side, side), np.uint8)))[
-        reach : reach + rgba.shape[0], reach : reach + rgba.shape[1]
+    padded = np.pad(clear.astype(np.uint8), reach, constant_values=1)
+    inner = np.asarray(cv2.erode(padded, np.ones((side, side), np.uint8)))[
+        reach : reach + height, reach : reach + width
     ]
     return int(np.count_nonzero((picture[..., 3] > 127) & (inner > 0))) > _FILLED

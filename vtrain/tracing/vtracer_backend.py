@@ -18,6 +18,10 @@ from vtrain.errors import TraceError
 from vtrain.tracing.parameters import Settings
 
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+_KEYS = np.array([0x0000FF, 0x00FF00, 0xFF0000, 0x00FFFF, 0xFFFF00, 0xFF00FF], np.uint32)
+"""Colours that VTracer tries to mark clear pixels with, as the memory of an RGBA pixel has them:
+red, green, blue, yellow, cyan, magenta. When all are in the image it takes colours by chance."""
+_COLOUR, _ALMOST_RED = np.uint32(0x00FFFFFF), np.uint32(0x0000FE)
 BORDER = 1
 """Clear border put around keyed images (px)."""
 
@@ -35,7 +39,22 @@ def run_vtracer(rgba: NDArray[np.uint8], settings: Settings, *, keyed: bool) -> 
     """
     if keyed:
         rgba = np.pad(rgba, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)))
-    return _convert(encode(rgba), settings)
+    return _convert(encode(_without_chance(rgba)), settings)
+
+
+def _without_chance(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image, or one with almost red for red, where VTracer would key by chance.
+
+    Enlarging transparent images makes such pixels: next to nothing of a colour, but a pure one.
+    """
+    if not (rgba[..., 3] == 0).any():
+        return rgba
+    words = np.ascontiguousarray(rgba).view(np.uint32)[..., 0]
+    colours = words & _COLOUR
+    if not all((colours == key).any() for key in _KEYS):
+        return rgba
+    changed = np.where(colours == _KEYS[0], words & ~_COLOUR | _ALMOST_RED, words)
+    return changed.view(np.uint8).reshape(rgba.shape)
 
 
 def encode(rgba: NDArray[np.uint8]) -> bytes:

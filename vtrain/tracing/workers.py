@@ -230,6 +230,10 @@ def _apply(function: Callable[[Task], Result], task: Task) -> Result:
         return function(task)
     except MemoryError:
         _end("memory-limit")
+    except cv2.error as error:
+        if getattr(error, "code", None) == cv2.Error.StsNoMem:
+            _end("memory-limit")
+        raise
     except TraceError as error:
         if error.reason in _REASONS.values():
             _end(error.reason)

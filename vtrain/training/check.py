@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vtrain.agent.network import PolicyNetwork
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Request
 from vtrain.environment.observation import observe

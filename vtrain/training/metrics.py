@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
 from vtrain.rundir import now

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.data.records import Entry
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.tracing.parameters import Action, canonical, encode_settings, preset

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vtrain.config.schema import ScoringConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.data.records import Entry
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.tracing.parameters import Action, canonical

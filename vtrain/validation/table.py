@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.config.schema import ScoringConfig, WarmStartConfig
+from vtrain.config.schema import WarmStartConfig
+from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.engine import Engine, Progress
 from vtrain.environment.measurement import Request
 from vtrain.environment.versions import measurement_version

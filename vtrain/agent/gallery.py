@@ -1,0 +1,107 @@
+"""Drawings to look at: a page that shows each image, VTracer's default, and what was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from vtrain.agent.agent import TraceResult
+from vtrain.html import Markup, element, image, page
+from vtrain.images import encode_png
+from vtrain.tracing.parameters import describe
+from vtrain.tracing.render import render
+
+_LARGEST_SVG = 200_000
+"""A larger drawing is shown as pixels, to keep the page light (bytes)."""
+_PIXELS = 768
+"""Longest side of such pixels (px)."""
+
+_STYLE = """
+body { max-width: none; }
+.logo { border-top: 1px solid #e6e6e6; padding-top: .6rem; overflow-wrap: anywhere; }
+figure { width: 260px; }
+figure .paper { height: 260px; padding: 0; }
+figure .paper + .dark { border-top: 0; }
+figure .paper img { max-width: 90%; max-height: 90%; min-width: 90%; }
+#large:checked ~ .logo figure { width: 640px; }
+#large:checked ~ .logo .paper { height: 640px; }
+"""
+
+
+def gallery(exhibits: Sequence[tuple[str, TraceResult]], *, policy: str, prefer: str) -> str:
+    """The page; it loads nothing, and text in it is only ever text.
+
+    Args:
+        exhibits: Names of images and their drawings, each with its comparison.
+        policy: Name of the policy.
+        prefer: The taste.
+    """
+    title = f"{len(exhibits)} drawing{'' if len(exhibits) == 1 else 's'}"
+    return page(
+        title,
+        element("h1", title),
+        element(
+            "p",
+            f"By {policy}, taste {prefer}. Each image as it came, as VTracer's default draws it, "
+            "and as it was drawn; transparent ones on a light and on a dark page.",
+            kind="quiet",
+        ),
+        element(
+            "div",
+            # A switch without script: the style sheet asks whether it is on.
+            element("input", type="checkbox", id="large"),
+            Markup('<label for="large"> Show them large</label>'),
+            *(_row(name, result) for name, result in exhibits),
+        ),
+        style=_STYLE,
+    )
+
+
+def _row(name: str, result: TraceResult) -> Markup:
+    found = result.comparison
+    if found is None:
+        msg = "a drawing without its comparison cannot be shown"
+        raise ValueError(msg)
+    dark = _is_transparent(found.source)
+    size = f"{result.width} x {result.height} px"
+    figures = [_figure("source", size, (found.source, "image/png"), dark=dark)]
+    if found.default is None or found.default_svg is None:
+        figures.append(element("figure", element("div", "it failed", kind="paper")))
+    else:
+        text = f"{found.default.bytes:,} bytes"
+        picture = _drawing(found.default_svg, result)
+        figures.append(_figure("VTracer's default", text, picture, dark=dark))
+    text = f"{found.chosen.bytes:,} bytes; {describe(result.settings)}"
+    figures.append(_figure("drawn", text, _drawing(result.svg, result), dark=dark))
+    return element(
+        "div",
+        element("b", name),
+        element("div", *figures, kind="pictures"),
+        kind="logo",
+    )
+
+
+def _figure(title: str, text: str, picture: tuple[bytes, str], *, dark: bool) -> Markup:
+    shown = image(*picture, title, lazy=True)
+    papers = [element("div", shown, kind="paper")]
+    if dark:
+        papers.append(element("div", shown, kind="paper dark"))
+    caption = element("figcaption", element("b", title), f" {text}")
+    return element("figure", *papers, caption)
+
+
+def _drawing(svg: str, result: TraceResult) -> tuple[bytes, str]:
+    """A drawing's file, or its pixels when that is large, and the media type."""
+    data = svg.encode()
+    if len(data) <= _LARGEST_SVG:
+        return data, "image/svg+xml"
+    scale = _PIXELS / max(result.width, result.height)
+    width, height = (max(1, round(side * scale)) for side in (result.width, result.height))
+    return encode_png(render(svg, width, height)), "image/png"
+
+
+def _is_transparent(png: bytes) -> bool:
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    return pixels is not None and pixels.ndim == 3 and pixels.shape[2] == 4

@@ -1,0 +1,68 @@
+"""What `vtrain.images.kernels` does, in numpy: slower, but there at once.
+
+One image takes some milliseconds more here, and loading numba takes half a second. The functions
+take and fill the same arrays; the kernels say what each of them does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_COLOUR_BYTES, _OPAQUE = np.uint32(0x00FFFFFF), np.uint32(0xFF000000)
+_ALPHA, _HALF = np.uint32(24), np.uint32(128)
+
+
+def number_colours(
+    words: NDArray[np.uint32],
+    indices: NDArray[np.int32],
+    colours: NDArray[np.uint32],
+    keys: NDArray[np.uint32],  # noqa: ARG001 - room that only the compiled one needs
+    slots: NDArray[np.int32],  # noqa: ARG001 - likewise
+) -> int:
+    """As `kernels.number_colours`."""
+    # Logos are mostly runs of one colour, and sorting is what takes the time.
+    starts = np.flatnonzero(np.concatenate(([True], words[1:] != words[:-1])))
+    found, first, numbers = np.unique(words[starts], return_index=True, return_inverse=True)
+    if len(found) > colours.size:
+        return -1
+    order = np.argsort(first)  # in which they come
+    place = np.empty(len(found), np.int32)
+    place[order] = np.arange(len(found), dtype=np.int32)
+    colours[: len(found)] = found[order]
+    indices[:] = np.repeat(place[numbers], np.diff(starts, append=words.size))
+    return len(found)
+
+
+def cut_alpha(words: NDArray[np.uint32], out: NDArray[np.uint32]) -> tuple[int, int]:
+    """As `kernels.cut_alpha`."""
+    alpha = words >> _ALPHA
+    shown = alpha >= _HALF
+    np.multiply(words | _OPAQUE, shown, out=out)
+    partial = np.count_nonzero((alpha > 0) & (alpha < 255))
+    return int(words.size - np.count_nonzero(shown)), int(partial)
+
+
+def recolour(
+    words: NDArray[np.uint32],
+    labels: NDArray[np.uint8],
+    palette: NDArray[np.uint32],
+    out: NDArray[np.uint32],
+) -> None:
+    """As `kernels.recolour`."""
+    alpha = words & _OPAQUE
+    np.multiply((palette & _COLOUR_BYTES)[labels] | alpha, alpha > 0, out=out)
+
+
+def from_lines(colours: NDArray[np.float32], ends: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As `kernels.from_lines`."""
+    least = np.full(len(colours), np.inf, np.float32)
+    for start, origin in enumerate(ends):
+        offset = colours - origin
+        for end in ends[start:]:
+            line = end - origin
+            length = float(line @ line)
+            share = np.clip(offset @ line / np.float32(length or 1), 0, 1)
+            away = offset - share[:, None] * line
+            np.minimum(least, np.einsum("nc,nc->n", away, away), out=least)
+    return least
