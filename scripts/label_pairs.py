@@ -351,7 +351,9 @@ def merge(out: Path, labels: Path) -> None:
         kept.append(pair)
     decided = sum(pair["preferred"] != "=" for pair in kept)
     print(f"{len(kept)} pairs looked at twice: {decided} ordered alike, the rest count as even")
-    labels.write_text(json.dumps({"schema": 2, "pairs": kept}, indent=1) + "\n")
+    # A line for each pair.
+    lines = ",\n".join(json.dumps(pair) for pair in kept)
+    labels.write_text(f'{{"schema": 2, "pairs": [\n{lines}\n]}}\n')
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from vtrain.data.store import ImageStore
 from vtrain.environment import engine as engine_module
 from vtrain.environment.engine import Engine, Group, LocalBackend, WorkerBackend, open_engine
 from vtrain.environment.measurement import Bench, Measurement, Request, failed
+from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory
 from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
 from vtrain.tracing.workers import Workers
@@ -169,6 +170,64 @@ def test_a_panic_is_tried_again_in_another_process_and_then_given_up(
 
     assert found == [failed("panic"), measured[1]]
     assert given_up == [(group[0], "panic")]
+
+
+def test_an_image_that_is_missing_is_an_error_wherever_it_is_measured_and_not_remembered(
+    run: RunDirectory, requests: list[Request], expected: list[Measurement], tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache.sqlite"
+    gone = run.images / f"{requests[0].image}-input.png"
+    data = gone.read_bytes()
+    gone.unlink()
+    try:
+        with (
+            open_engine(run.images, workers=1, tracing=TracingConfig(), cache=cache) as engine,
+            pytest.raises(DataError, match=gone.name),
+        ):
+            engine.measure(requests[:1])
+        local = Engine(LocalBackend(Bench(ImageStore(run.images), output_limit=4_000_000)))
+        with pytest.raises(DataError, match=gone.name):
+            local.measure(requests[:1])
+    finally:
+        gone.write_bytes(data)
+
+    with open_engine(run.images, workers=1, tracing=TracingConfig(), cache=cache) as engine:
+        assert engine.measure(requests[:1]) == expected[:1]
+
+
+def test_what_hit_a_limit_is_measured_again_under_another(
+    run: RunDirectory, requests: list[Request], expected: list[Measurement], tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache.sqlite"
+    tight = TracingConfig().model_copy(update={"output_limit": 10})
+    with open_engine(run.images, workers=1, tracing=tight, cache=cache) as engine:
+        assert engine.measure(requests[:1]) == [failed("output-limit")]
+
+    with open_engine(run.images, workers=1, tracing=TracingConfig(), cache=cache) as engine:
+        assert engine.measure(requests[:1]) == expected[:1]
+
+
+def test_many_requests_for_one_image_are_spread_over_workers() -> None:
+    class Counting:
+        """Notes the sizes of groups."""
+
+        def __init__(self) -> None:
+            self.sizes: list[int] = []
+
+        def run(
+            self, groups: Sequence[Group], _wait: Callable[[], None]
+        ) -> Iterator[tuple[int, list[Measurement]]]:
+            for index, group in enumerate(groups):
+                self.sizes.append(len(group))
+                yield index, [GOOD for _ in group]
+
+    backend = Counting()
+    levels = [list(ACTIONS[1]) for _ in range(9)]
+    for number, action in enumerate(levels):
+        action[6] = number  # filter_speckle
+    Engine(backend).measure([Request("one", tuple(action)) for action in levels])
+
+    assert backend.sizes == [8, 1]
 
 
 def test_no_more_than_the_latest_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from vtrain.errors import StorageError
 from vtrain.tracing.cache import MeasurementCache
 
 
@@ -88,6 +89,51 @@ def test_the_oldest_go_when_there_are_too_many(path: Path) -> None:
         found = made.get([f"k{number}" for number in range(50)])
 
     assert sorted(found) == [f"k{number}" for number in range(40, 50)]
+
+
+def test_a_locked_file_or_a_folder_is_an_error_and_stays_where_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vtrain.tracing.cache._BUSY_TIMEOUT_S", 0.01)
+    with closing(MeasurementCache(path)) as made:
+        made.put({"a": value(1)})
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    (path.parent / "folder").mkdir()
+    (path.parent / "folder" / "kept").touch()
+
+    for place in (path, path.parent / "folder"):
+        with pytest.raises(StorageError, match="cannot be opened"):
+            MeasurementCache(place)
+    holder.close()
+
+    with closing(MeasurementCache(path)) as made:
+        assert made.get(["a"]) == {"a": value(1)}
+    assert (path.parent / "folder" / "kept").exists()
+    assert not list(path.parent.glob("*.bad"))
+
+
+def test_of_two_that_find_a_broken_file_the_second_takes_the_new_one_of_the_first(
+    path: Path,
+) -> None:
+    with closing(MeasurementCache(path)) as made:
+        made.put({"before": value(0)})
+    path.write_bytes(b"no database at all" * 100)
+    broken = sqlite3.DatabaseError("file is not a database")
+
+    with closing(MeasurementCache(path)) as one:
+        one.put({"a": value(1)})
+        # The second found the file broken when the first had not replaced it yet.
+        other = MeasurementCache.__new__(MeasurementCache)
+        other._path, other._most, other.dropped = path, 10, 0
+        other._connection = other._replace(broken)
+        other.put({"b": value(2)})
+        other.close()
+        found = one.get(["a", "b"])
+
+    assert found == {"a": value(1), "b": value(2)}
+    assert path.with_name(path.name + ".bad").read_bytes().startswith(b"no database")
 
 
 ROUNDS = 200 * int(os.environ.get("VTRAIN_FAULTS", "1"))

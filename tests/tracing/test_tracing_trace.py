@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vtrain.errors import TraceError
+from vtrain.errors import TraceError, UsageError
 from vtrain.images import over
 from vtrain.tracing import vtracer_backend
 from vtrain.tracing.parameters import (
@@ -141,6 +141,39 @@ def test_a_large_image_is_traced_at_a_multiple_of_the_base_and_keeps_its_size(
 def test_an_output_over_the_limit_is_a_typed_error(ring: NDArray[np.uint8]) -> None:
     with pytest.raises(TraceError, match="output-limit"):
         trace(ring, RECIPE, output_limit=100)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((8, 8, 3), np.uint8),
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.float32),
+        np.zeros((0, 8, 4), np.uint8),
+    ],
+)
+def test_an_array_that_is_no_image_is_refused(image: NDArray[np.uint8]) -> None:
+    with pytest.raises(UsageError, match="An image is"):
+        trace(image, RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("color_precision", 0),
+        ("length_threshold", float("nan")),
+        ("mode", "none"),
+        ("upscale", True),
+        ("path_precision", 2.0),
+    ],
+)
+def test_a_setting_out_of_its_range_is_refused_by_name(
+    ring: NDArray[np.uint8], name: str, value: object
+) -> None:
+    chosen = replace(RECIPE, **{name: value})  # type: ignore[arg-type]
+
+    with pytest.raises(UsageError, match=f"{name} = "):
+        trace(ring, chosen)
 
 
 def test_a_panic_of_the_tracer_is_a_typed_error(

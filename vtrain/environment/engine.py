@@ -28,6 +28,11 @@ from vtrain.tracing.workers import Workers
 
 _LOG = logging.getLogger(__name__)
 
+_LASTING = (None, "panic", "invalid-svg")
+"""Failures that the image and the action decide. A limit that was hit says something about this
+machine and its configuration."""
+_MOST_TOGETHER = 8
+"""Requests for one image that a worker is given at once (count): they share its time limits."""
 _MOST_KNOWN = 50_000
 """Answers kept in memory between two calls (count); some 500 bytes each."""
 Progress = Callable[[int, int], None]
@@ -84,6 +89,10 @@ class Engine:
         Args:
             requests: What to measure; equal ones are measured once.
             on_progress: Called as measurements come in.
+
+        Raises:
+            DataError: An image is missing or damaged.
+            StorageError: The cache cannot be read or written.
         """
         self._on_wait()  # also when every answer is known
         wanted = [replace(request, action=canonical(request.action)) for request in requests]
@@ -129,11 +138,10 @@ class Engine:
     def _remember(self, found: dict[Request, Measurement]) -> None:
         if self._cache is None:
             return
-        # A limit that was hit says something about this machine, not about the image.
         lasting = {
             self._key(request): measurement.as_dict()
             for request, measurement in found.items()
-            if measurement.failure not in ("time-limit", "worker-died", "memory-limit")
+            if measurement.failure in _LASTING
         }
         self._cache.put(lasting)
 
@@ -205,7 +213,9 @@ class WorkerBackend:
         measurements = []
         for outcome in self._workers.run(singles, time_limits=limits, on_wait=on_wait):
             if outcome.result is None:
-                reason = getattr(outcome.error, "reason", "error")
+                if not isinstance(outcome.error, TraceError):
+                    raise outcome.error or AssertionError  # the image itself is missing or damaged
+                reason = outcome.error.reason
                 request = singles[outcome.index][0]
                 _LOG.warning("image %s failed twice (%s)", request.image, reason)
                 self._on_give_up(request, reason)
@@ -270,7 +280,11 @@ def _engine(
 def _by_image(requests: Sequence[Request]) -> list[Group]:
     """Requests grouped by image, so that a worker decodes an image and its reference once."""
     ordered = sorted(requests, key=lambda request: request.image)
-    return [tuple(group) for _, group in groupby(ordered, key=lambda request: request.image)]
+    groups = []
+    for _, of_one in groupby(ordered, key=lambda request: request.image):
+        group = tuple(of_one)
+        groups += [group[i : i + _MOST_TOGETHER] for i in range(0, len(group), _MOST_TOGETHER)]
+    return groups
 
 
 def _work(group: Group) -> int:

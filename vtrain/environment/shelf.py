@@ -36,7 +36,8 @@ Array = NDArray[Any]
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folder itself is made as a private one
 _PREFIX = "vtrain-shelf-"
 _LOCK = "lock"
-_WANTED = ".wanted-"
+_WANTED = "wanted"
+"""Folder of marks, beside the entries: these are counted each time that one is added."""
 _ALIGNED = 64
 _UNLOCKED_S = 3600.0
 """Age from which a folder without a lock is what a killed process left (s)."""
@@ -88,15 +89,13 @@ class Shelf:
             notes: JSON values.
             arrays: Of plain numbers.
         """
-        if self._full:
+        if self._full or self._first_time(key):
             return
         if self._used() + sum(array.nbytes for array in arrays) > self.limit:
             self._full = True
             return
         path = self.folder / f".{key}-{os.getpid()}"
         try:
-            if self._first_time(key):
-                return
             with path.open("wb") as file:
                 _write(file, notes, arrays)
             path.rename(self.folder / key)
@@ -108,9 +107,11 @@ class Shelf:
     def _first_time(self, key: str) -> bool:
         """Whether nobody has put it before; the next one has."""
         try:
-            (self.folder / f"{_WANTED}{key}").touch(exist_ok=False)
+            (self.folder / _WANTED / key).touch(exist_ok=False)
         except FileExistsError:
             return False
+        except OSError:  # as below
+            self._full = True
         return True
 
     def _used(self) -> int:
@@ -143,6 +144,7 @@ def open_shelf(size: int, folder: Path | None = None) -> Iterator[Shelf | None]:
     ):
         # Held until this process ends, however it ends.
         fcntl.flock(held, fcntl.LOCK_EX)
+        (Path(made) / _WANTED).mkdir()
         yield Shelf(Path(made), limit)
 
 

@@ -8,6 +8,8 @@ aside. The oldest entries go when there are too many.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import logging
 import sqlite3
@@ -46,14 +48,18 @@ class MeasurementCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = self._open()
         except sqlite3.DatabaseError as error:
+            if not _is_broken(error):
+                raise self._unusable("opened", error) from error
             self._connection = self._replace(error)
         except OSError as error:
-            raise StorageError(
-                f"The measurement cache {path} cannot be opened: {error}."
-            ) from error
+            raise self._unusable("opened", error) from error
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, *, whole: bool = False) -> sqlite3.Connection:
+        """Open the file; with `whole` a damaged one is an error, wherever the damage is."""
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S)
+        if whole and connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+            connection.close()
+            raise sqlite3.DatabaseError
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         with connection:
@@ -69,38 +75,55 @@ class MeasurementCache:
         return connection
 
     def _replace(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        """Start anew beside a file that is no database; the old one is kept for inspection."""
+        """Start anew beside a file that is no database; the old one is kept for inspection.
+
+        One process at a time: those that come later find the new file, and use it.
+        """
         aside = self._path.with_name(self._path.name + ".bad")
         try:
-            self._path.replace(aside)
-            for rest in ("-wal", "-shm"):
-                self._path.with_name(self._path.name + rest).unlink(missing_ok=True)
-            connection = self._open()
+            with self._path.with_name(self._path.name + ".lock").open("wb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                with contextlib.suppress(sqlite3.DatabaseError):
+                    return self._open(whole=True)
+                self._path.replace(aside)
+                for rest in ("-wal", "-shm"):
+                    self._path.with_name(self._path.name + rest).unlink(missing_ok=True)
+                connection = self._open()
         except (OSError, sqlite3.DatabaseError) as again:
-            raise StorageError(
-                f"The measurement cache {self._path} cannot be opened: {again}.",
-                hint="Check the folder's permissions and free space, or delete the file.",
-            ) from again
+            raise self._unusable("opened", again) from again
         _LOG.warning(
             "measurement cache %s is unreadable (%s); kept as %s", self._path, error, aside
         )
         return connection
+
+    def _unusable(self, what: str, error: Exception) -> StorageError:
+        return StorageError(
+            f"The measurement cache {self._path} cannot be {what}: {error}.",
+            hint="Check the folder's permissions and free space, or delete the file.",
+        )
 
     def _mended(self, work: Callable[[], Result]) -> Result:
         """Do something with the database; once more with a new one when the old one is broken."""
         try:
             return work()
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _BROKEN:
+            if not _is_broken(error):
                 raise
             self._connection.close()
             self._connection = self._replace(error)
             return work()
 
     def get(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The stored values of the keys that are known."""
+        """The stored values of the keys that are known.
+
+        Raises:
+            StorageError: The file cannot be read.
+        """
         wanted = list(keys)
-        return self._mended(lambda: self._get(wanted))
+        try:
+            return self._mended(lambda: self._get(wanted))
+        except sqlite3.OperationalError as error:
+            raise self._unusable("read", error) from error
 
     def _get(self, wanted: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
@@ -132,10 +155,7 @@ class MeasurementCache:
         try:
             self._mended(lambda: self._put(rows))
         except sqlite3.OperationalError as error:
-            raise StorageError(
-                f"The measurement cache {self._path} cannot be written: {error}.",
-                hint="Check the folder's permissions and free space.",
-            ) from error
+            raise self._unusable("written", error) from error
 
     def _put(self, rows: list[tuple[str, str, int]]) -> None:
         with self._connection:
@@ -144,6 +164,11 @@ class MeasurementCache:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _is_broken(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is at fault, and not a lock, a permission or the space."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
 
 
 def _checksum(key: object, value: object) -> int:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.errors import TraceError
+from vtrain.errors import TraceError, UsageError
 from vtrain.tracing.parameters import Settings, check_settings
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
@@ -53,9 +53,14 @@ def trace(
         output_limit: Largest SVG accepted (bytes).
 
     Raises:
-        UsageError: A setting is out of its range.
+        UsageError: A setting is out of its range, or the image is of another shape or type.
         TraceError: VTracer panicked, or its output is too large or not what it should be.
     """
+    if rgba.dtype != np.uint8 or rgba.ndim != 3 or rgba.shape[2] != 4 or not rgba.size:
+        raise UsageError(
+            f"An image is (h, w, 4) of uint8, straight alpha, not {rgba.shape} of {rgba.dtype}.",
+            hint="vtrain.images.read gives one.",
+        )
     return trace_prepared(Preparation(rgba), settings, output_limit=output_limit)
 
 
