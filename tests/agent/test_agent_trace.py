@@ -215,3 +215,17 @@ def test_a_newest_run_without_a_checkpoint_is_not_passed_over(
 
     with pytest.raises(CheckpointError):
         TraceAgent.nearest()
+
+
+def test_the_policy_that_comes_with_vtrain_is_small_and_draws_for_every_taste() -> None:
+    agent = TraceAgent.shipped()
+    rgba = np.zeros((120, 160, 4), np.uint8)
+    rgba[20:100, 30:130] = (200, 30, 40, 255)
+
+    sizes = [
+        len(agent.trace(rgba, prefer=taste).svg) for taste in ("fidelity", "balanced", "compact")
+    ]
+
+    assert agents.SHIPPED.stat().st_size < 2_000_000
+    assert sizes == sorted(sizes, reverse=True)
+    assert (agents.SHIPPED.parent / "MODEL_CARD.md").is_file()
