@@ -146,9 +146,10 @@ def parts(store: ImageStore, images: list[str], side: int, settings: Settings) -
         prepared = timed(spent, "prepare", partial(preparation.apply, settings))
         timed(spent, "encode", partial(encode, prepared.rgba))
         timed(spent, "trace", partial(run_vtracer, prepared.rgba, settings, keyed=prepared.keyed))
-        svg = trace_prepared(preparation, settings).svg
+        # Whatever its size: a limit is not what is measured here.
+        svg = trace_prepared(preparation, settings, output_limit=10**9).svg
         drawing = timed(spent, "render", partial(render, svg, reference.width, reference.height))
-        timed(spent, "score", partial(score, reference, drawing))
+        timed(spent, "score", partial(score, reference, drawing, svg))
     return spent
 
 
