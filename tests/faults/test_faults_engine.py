@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -63,28 +64,32 @@ def test_deaths_of_workers_change_nothing(prepared: Path, tmp_path: Path) -> Non
 
     process = child(run, settings, harms=harms)
     struck: psutil.Process | None = None
+    under_way = False
     while process.poll() is None and deaths < DEATHS:
         time.sleep(chance.uniform(0.0, 0.2))
         alive = workers_of(process.pid)
         # One at a time: two that meet would make the engine give a request up.
-        if list(harms.iterdir()) or (struck and struck.is_running()):
+        if under_way:
             if struck and updates_of(run) > updates + IDLE:
-                struck.kill()
-            if not struck or not struck.is_running():
-                updates = updates_of(run)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    struck.kill()
+            if not list(harms.iterdir()) and not (struck and struck.is_running()):
+                # Counted after it came to harm: the update under way has the second attempt.
+                under_way, updates = False, updates_of(run)
         # The one before is replaced, and has worked.
         elif alive and updates_of(run) > updates:
             updates = updates_of(run)
             harm = HARMS[deaths % len(HARMS)]
+            struck = None
             if isinstance(harm, str):
                 (harms / harm).touch()
-                deaths += 1
-                continue
-            struck = chance.choice(alive)
-            try:
-                struck.send_signal(harm)
-            except psutil.Error:
-                continue
+            else:
+                struck = chance.choice(alive)
+                try:
+                    struck.send_signal(harm)
+                except psutil.Error:
+                    continue
+            under_way = True
             deaths += 1
 
     assert finish(process) == 0
