@@ -137,7 +137,7 @@ def test_of_two_that_find_a_broken_file_the_second_takes_the_new_one_of_the_firs
 
 
 ROUNDS = 200 * int(os.environ.get("VTRAIN_FAULTS", "1"))
-"""Some two seconds of eight processes for each 200."""
+"""Of eight processes; 60 000 take some 50 s on two cores."""
 
 
 def hammer(path: Path, own: int, rounds: int, wrong: Any) -> None:
