@@ -31,6 +31,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 import cv2
@@ -70,6 +71,7 @@ SETTINGS = {
     "prepared, 3x, polygon": replace(RECIPE, upscale=3),
 }
 PARTS = ("trace", "encode", "prepare", "render", "score")
+ROUNDS = 3
 SECONDS = 12.0
 """Time for each count of training steps (s)."""
 
@@ -164,27 +166,33 @@ def sized(rgba: Rgba, side: int) -> Rgba:
 
 
 def print_rates(run: RunDirectory, images: list[str]) -> dict[int, float]:
-    """Measurements per second; those of the engine by the number of workers."""
-    print("\n| | processes | a second | over one |")
-    print("| --- | --- | --- | --- |")
-    bare = {count: bare_rate(run, images, count) for count in (1, 2)}
-    for count, rate in bare.items():
-        print(f"| bare traces | {count} | {rate:.1f} | {rate / bare[1]:.2f} |", flush=True)
-    rates: dict[int, float] = {}
-    seen: dict[int, float] = {}
-    for count in (1, 2):
-        new, again, stored = engine_rates(run, images, count)
-        rates[count], seen[count] = new, seen_rate(run, images, count)
-        for name, found in (("new images", rates), ("images seen before", seen)):
-            rate = found[count]
-            print(f"| engine, {name} | {count} | {rate:.1f} | {rate / found[1]:.2f} |")
-        print(f"| engine, asked again | {count} | {again:.0f} | |")
-        print(f"| a new engine, asked again | {count} | {stored:.0f} | |", flush=True)
-    for name, found in (("new images", rates), ("images seen before", seen)):
-        print(f"\nThe bare trace over the engine, {name}, per worker:", end=" ")
-        print(f"{bare[1] / found[1]:.2f} (one), {bare[2] / found[2]:.2f} (two)", end="")
+    """Measurements per second; those of the engine by the number of workers.
+
+    In rounds, since the machine's own speed moves by a tenth: the medians of each round's ratios.
+    """
+    rounds = []
+    for number in range(ROUNDS):
+        found: dict[tuple[str, int], float] = {}
+        for count in (1, 2):
+            found["bare traces", count] = bare_rate(run, images, count)
+            new, again, stored = engine_rates(run, images, count)
+            found["the engine, new images", count] = new
+            found["the engine, images seen before", count] = seen_rate(run, images, count)
+            found["the engine, asked again", count] = again
+            found["a new engine on the same cache file", count] = stored
+        rounds.append(found)
+        print(f"Round {number + 1} of {ROUNDS}", flush=True)
+
+    print("\n| | processes | a second | over one | bare traces in its time, each process |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, count in rounds[0]:
+        rate = median(found[name, count] for found in rounds)
+        over_one = median(found[name, count] / found[name, 1] for found in rounds)
+        bare = median(found["bare traces", count] / found[name, count] for found in rounds)
+        print(f"| {name} | {count} | {rate:.1f} | {over_one:.2f} | {bare:.2f} |", flush=True)
     print(f"\nHanding a measurement out and back: {1e3 * transfer_time():.2f} ms\n")
-    return rates
+    made = "the engine, new images"
+    return {count: median(found[made, count] for found in rounds) for count in (1, 2)}
 
 
 def prepared_images(run: RunDirectory, images: list[str]) -> list[tuple[Any, Settings]]:

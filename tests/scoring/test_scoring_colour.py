@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vtrain.scoring.colour import border_colour, content_box
-from vtrain.scoring.kernels import colour_difference
+from vtrain.scoring.kernels import colour_differences
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score
 
@@ -59,11 +59,13 @@ def test_the_error_keeps_within_its_range(
 
 
 def test_the_difference_is_the_clipped_distance() -> None:
-    black = np.zeros((1, 3), np.float32)
-    others = np.array([(3, 4, 12), (60, -60, 60), (0, 0, 0)], np.float32)
-    pixels = np.zeros((1, 3), np.int32), np.arange(3, dtype=np.int32)[None]
+    black = np.zeros((2, 1, 3), np.float32)
+    others = np.array([[(3, 4, 12), (60, -60, 60)], [(0, 0, 0), (2, 0, 0)]], np.float32)
+    pixels = np.zeros((2, 3), np.int32), np.array([(0, 1, 1), (0, 0, 1)], np.int32)
 
-    assert colour_difference(*pixels, black, others, np.float32(25)) == pytest.approx(13 + 25)
+    found = colour_differences(*pixels, black, others, np.float32(25))
+
+    assert found == pytest.approx([3 * 13 + 3 * 25, 3 * 2])
 
 
 def test_the_border_colour_is_the_usual_one() -> None:

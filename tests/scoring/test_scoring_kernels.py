@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.scoring.plain import Sums, sums
 from vtrain.scoring.colour import CLIP, WHITE, Colour, lab_on
 from vtrain.scoring.contour import canvas_of
-from vtrain.scoring.kernels import colour_difference
+from vtrain.scoring.kernels import colour_differences
 from vtrain.scoring.reference import DARK
 
 Rgba = NDArray[np.uint8]
@@ -30,8 +30,10 @@ def compiled_sums(reference: Rgba, picture: Rgba, backdrop: Colour) -> Sums:
     lab = lab_on(canvas.load(picture), backdrop)
     canvas.lay(lab)
     edges = canvas.edges(kept)
-    wrong = colour_difference(canvas.indices, others, lab, other_lab, np.float32(CLIP))
-    return Sums(found=canvas.recall(kept), wrong=wrong, **asdict(edges))
+    (wrong,) = colour_differences(
+        canvas.indices, others, lab[None], other_lab[None], np.float32(CLIP)
+    )
+    return Sums(found=canvas.recall(kept), wrong=float(wrong), **asdict(edges))
 
 
 def drawn(shape: tuple[int, int], seed: int, *, grey: bool = False) -> Rgba:

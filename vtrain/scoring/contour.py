@@ -99,7 +99,7 @@ class Canvas:
         pool: Room for `PLANES` planes.
     """
 
-    PLANES = 13
+    PLANES = 17
 
     def __init__(self, height: int, width: int, pool: Plane) -> None:
         self.shape = height, width
@@ -109,9 +109,9 @@ class Canvas:
         planes = [pool[number * size : (number + 1) * size] for number in range(self.PLANES)]
         self._lab, self._smoothed = _three(planes[0:3]), _three(planes[3:6])
         self._fine, self._tensor = _three(planes[6:9]), _three(planes[9:12])
-        # What is smoothed along rows is not needed any more when the coarse tensor is.
-        self._coarse_rows = self._smoothed
-        self.indices = planes[12].view(np.int32)[: height * width].reshape(height, width)
+        self._coarse_rows = _three(planes[12:15])
+        self._numbers = planes[16].view(np.int32)
+        self.indices = planes[15].view(np.int32)[: height * width].reshape(height, width)
         self._found = _scratch(size // (2 * _BLOCK) + self._rows)
         self._step, self._one = np.uint64(self._row), np.uint64(1)
 
@@ -126,6 +126,7 @@ class Canvas:
         colours, _ = distinct_colours(rgba, self.indices)
         marks = np.zeros((self._rows, self._row), np.uint8)
         kernels.mark_changes(self.indices, marks)
+        kernels.mirror(self.indices, self._numbers.reshape(marks.shape))
         # Differences reach one pixel, and a change lies between a pixel and the next: two in all.
         raw = _spread(marks, 2, 2)
         fine = self._inside(_spread(raw, FINE_RADIUS, FINE_RADIUS))
@@ -140,6 +141,10 @@ class Canvas:
         self._row_segments = self._segments(
             _spread(smooth, FINE_RADIUS, 0), pad=PAD - FINE_RADIUS - 1
         )
+        self._lab_segments = self._segments(_spread(smooth, FINE_RADIUS, FINE_RADIUS), pad=0)
+        # What is laid is the same pixels each time: the others stay zero.
+        for plane in (*self._tensor, *self._coarse_rows):
+            plane.fill(0)
         return colours
 
     def lay(self, lab: Plane) -> None:
@@ -148,12 +153,10 @@ class Canvas:
 
         height, width = self.shape
         shape = self._rows, self._row
-        kernels.lay_out(self.indices, lab, *(plane.reshape(shape) for plane in self._lab))
+        kernels.lay_out(self._numbers, np.ascontiguousarray(lab.T), self._lab_segments, self._lab)
         for source, rows, target in zip(self._lab, self._smoothed, self._fine, strict=True):
             kernels.smooth_fine(source, rows, self._row_segments, self._one)
             kernels.smooth_fine(rows, target, self._smooth_segments, self._step)
-        for plane in (*self._tensor, *self._coarse_rows):
-            plane.fill(0)
         kernels.tensor(self._lab, self._step, self._raw_segments, self._tensor)
         for source, target in zip(self._tensor, self._coarse_rows, strict=True):
             kernels.mirror_columns(source.reshape(shape), height, width)
@@ -211,11 +214,6 @@ class Canvas:
             own_recall=_own(found, total),
             own_truth=_own(true, visible),
         )
-
-    def inside(self, plane: Plane) -> Plane:
-        """A flattened plane without its padding, shape (h, w)."""
-        height, width = self.shape
-        return plane.reshape(self._rows, self._row)[PAD : PAD + height, PAD : PAD + width]
 
     def _inside(self, marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Marks without those in the padding."""

@@ -12,8 +12,9 @@ import numpy as np
 from vtrain.scoring.outlines import vertices_of
 from vtrain.scoring.reference import Reference
 
-LEAST, MOST = 6.0, 45.0
-"""Turns that count (degrees)."""
+LEAST, MOST = 6.0, 44.9
+"""Turns that count (degrees): clear of the 45 between a row of pixels and their diagonal, which
+rounding would put on either side."""
 _LONG = 12.0
 """Length from which both segments are seen as straight pieces (px of the reference)."""
 

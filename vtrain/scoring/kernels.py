@@ -8,7 +8,6 @@ negative one at each access, and the loops would not become vector instructions.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import cv2
@@ -108,25 +107,37 @@ def _mirrored(place: int, length: int) -> int:
 
 
 @compiled
-def lay_out(
-    indices: NDArray[np.int32], lab: Plane, light: Plane, first: Plane, second: Plane
-) -> None:
-    """Fill three padded planes of shape (h + 2 * PAD, row) with the Lab of each pixel's colour."""
+def mirror(indices: NDArray[np.int32], padded: NDArray[np.int32]) -> None:
+    """Fill a padded plane of shape (h + 2 * PAD, row), mirrored at the borders."""
     height, width = indices.shape
-    for padded in range(height + 2 * PAD):
-        row = _mirrored(padded - PAD, height)
-        one, two, three = light[padded], first[padded], second[padded]
-        for column in range(width):
-            number = indices[row, column]
-            one[column + PAD] = lab[number, 0]
-            two[column + PAD] = lab[number, 1]
-            three[column + PAD] = lab[number, 2]
+    for line in range(height + 2 * PAD):
+        source, target = indices[_mirrored(line - PAD, height)], padded[line]
+        target[PAD : PAD + width] = source
         for reach in range(1, PAD + 1):
-            left = PAD + _mirrored(-reach, width)
-            right = PAD + _mirrored(width - 1 + reach, width)
-            for plane in (one, two, three):
-                plane[PAD - reach] = plane[left]
-                plane[PAD + width - 1 + reach] = plane[right]
+            target[PAD - reach] = source[_mirrored(-reach, width)]
+            target[PAD + width - 1 + reach] = source[_mirrored(width - 1 + reach, width)]
+
+
+@compiled
+def lay_out(
+    numbers: NDArray[np.int32], lab: Plane, segments: Segments, planes: tuple[Plane, Plane, Plane]
+) -> None:
+    """Give the pixels of segments the Lab of their colour.
+
+    Args:
+        numbers: Number of each pixel's colour, padded, flattened.
+        lab: Lab of each colour, shape (3, n).
+        segments: Where.
+        planes: Flattened padded planes.
+    """
+    light, first, second = lab[0], lab[1], lab[2]
+    one, two, three = planes
+    for segment in range(segments.shape[0]):
+        for at in range(segments[segment, 0], segments[segment, 1]):
+            number = np.uint32(numbers[at])
+            one[at] = light[number]
+            two[at] = first[number]
+            three[at] = second[number]
 
 
 @inlined
@@ -360,38 +371,73 @@ def agreement_with_coarse(
 
 
 @compiled
-def colour_difference(
+def colour_differences(
     indices: NDArray[np.int32],
     others: NDArray[np.int32],
-    lab: Plane,
-    other_lab: Plane,
+    labs: Plane,
+    other_labs: Plane,
     clip: np.float32,
-) -> float:
-    """Sum over pixels of the CIE 1976 difference of two pictures, clipped (dE).
+) -> NDArray[np.float64]:
+    """Sums over pixels of the CIE 1976 difference of two pictures, clipped (dE).
 
     Args:
         indices: Number of each pixel's colour, shape (h, w).
         others: The same of the other picture.
-        lab: Lab of each colour, shape (n, 3).
-        other_lab: The same of the other.
+        labs: Lab of each colour on each backdrop, shape (backdrops, n, 3).
+        other_labs: The same of the other.
         clip: Largest difference of a pixel.
+
+    Returns:
+        One for each backdrop.
     """
     height, width = indices.shape
-    total = 0.0
+    totals = np.zeros(labs.shape[0], np.float64)
     for row in range(height):
-        one, other = np.int32(-1), np.int32(-1)
-        gap: Any = _0
-        line = 0.0
+        ours, theirs = indices[row], others[row]
+        first = 0
+        # Neighbours are mostly of one colour.
+        for column in range(1, width + 1):
+            if (
+                column < width
+                and ours[column] == ours[column - 1]
+                and theirs[column] == theirs[column - 1]
+            ):
+                continue
+            one, other = ours[first], theirs[first]
+            for backdrop in range(labs.shape[0]):
+                squared = _0
+                for axis in range(3):
+                    gap = labs[backdrop, one, axis] - other_labs[backdrop, other, axis]
+                    squared += gap * gap
+                totals[backdrop] += (column - first) * min(np.sqrt(squared), clip)
+            first = column
+    return totals
+
+
+@compiled
+def mark_corners(
+    coarse: tuple[Plane, Plane, Plane],
+    row: int,
+    strongest: Plane,
+    corners: NDArray[np.uint8],
+) -> None:
+    """Share of the smaller eigenvalue of a coarse tensor, where it is the strongest so far.
+
+    Args:
+        coarse: The tensor, padded, flattened.
+        row: Length of a padded row.
+        strongest: The largest sum of eigenvalues so far, shape (h, w); becomes that with these.
+        corners: From 0 to 255 where both eigenvalues are alike, shape (h, w).
+    """
+    coarse_xx, coarse_xy, coarse_yy = coarse
+    height, width = corners.shape
+    for line in range(height):
+        at = (line + PAD) * row + PAD
         for column in range(width):
-            # Neighbours are mostly of one colour.
-            if indices[row, column] != one or others[row, column] != other:
-                one, other = indices[row, column], others[row, column]
-                light = lab[one, 0] - other_lab[other, 0]
-                first = lab[one, 1] - other_lab[other, 1]
-                second = lab[one, 2] - other_lab[other, 2]
-                gap = min(
-                    np.float32(math.sqrt(light * light + first * first + second * second)), clip
-                )
-            line += gap
-        total += line
-    return total
+            xx, xy, yy = coarse_xx[at + column], coarse_xy[at + column], coarse_yy[at + column]
+            energy = xx + yy
+            if energy > strongest[line, column]:
+                strongest[line, column] = energy
+                smaller = (energy - np.sqrt((xx - yy) * (xx - yy) + 4 * xy * xy)) * _HALF
+                share = min(max(2 * smaller / (energy + _1), _0), _1)
+                corners[line, column] = np.uint8(share * np.float32(255))

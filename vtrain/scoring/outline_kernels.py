@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.compiled import compiled
+from vtrain.compiled import compiled, inlined
 
 _M, _L, _C, _Z = 77, 76, 67, 90
 _MINUS, _POINT, _NOUGHT, _NINE = 45, 46, 48, 57
@@ -16,38 +16,47 @@ _TINY = 1e-6
 
 Text = NDArray[np.uint8]
 Rows = NDArray[np.float32]
+Places = NDArray[np.int64]
 
 
 @compiled
-def find_vertices(data: Text, segments: Rows, found: Rows) -> int:
-    """The vertices of all outlines of a path.
+def find_vertices(data: Text, bounds: Places, moves: Rows, segments: Rows, found: Rows) -> int:
+    """The vertices of all outlines of a drawing's paths.
 
     Args:
-        data: The text of a `d` attribute.
-        segments: Room, shape (n, 6), n at least half the text's length.
+        data: The text of the drawing.
+        bounds: Where each `d` attribute begins and ends in it, shape (paths, 2).
+        moves: What is added to the points of each path, shape (paths, 2).
+        segments: Room for those of one path, shape (n, 8), n more than half its text's length.
         found: Becomes x, y, turn (degrees) and the length of the shorter segment; shape (n, 4).
 
     Returns:
         How many there are: one for each segment, since outlines are closed.
     """
-    count = _read_segments(data, segments)
-    first = 0
-    for number in range(count):
-        if segments[number, 5] > 0:
-            first = number
-        last = number + 1 == count or segments[number + 1, 5] > 0
-        # The one after the last of an outline is its first.
-        after = first if last else number + 1
-        gap = abs(segments[after, 2] - segments[number, 3])
-        found[number, 0], found[number, 1] = segments[after, 0], segments[after, 1]
-        found[number, 2] = min(gap, 2 * math.pi - gap) * 180 / math.pi
-        found[number, 3] = min(segments[number, 4], segments[after, 4])
-    return count
+    total = 0
+    for path in range(bounds.shape[0]):
+        count = _read_segments(data[bounds[path, 0] : bounds[path, 1]], segments)
+        first = 0
+        for number in range(count):
+            if segments[number, 7] > 0:
+                first = number
+            last = number + 1 == count or segments[number + 1, 7] > 0
+            # The one after the last of an outline is its first.
+            after = first if last else number + 1
+            in_x, in_y = segments[number, 4], segments[number, 5]
+            out_x, out_y = segments[after, 2], segments[after, 3]
+            turn = math.atan2(abs(in_x * out_y - in_y * out_x), in_x * out_x + in_y * out_y)
+            found[total, 0] = segments[after, 0] + moves[path, 0]
+            found[total, 1] = segments[after, 1] + moves[path, 1]
+            found[total, 2] = turn * 180 / math.pi
+            found[total, 3] = min(segments[number, 6], segments[after, 6])
+            total += 1
+    return total
 
 
 @compiled
 def _read_segments(data: Text, segments: Rows) -> int:
-    """Start, direction there and at the end (radians), length, and whether an outline begins."""
+    """Start, direction there and at the end, length, and whether an outline begins."""
     numbers = np.zeros(6, np.float64)
     count, opened = 0, 0
     command, held, place = 0, 0, 0
@@ -58,13 +67,14 @@ def _read_segments(data: Text, segments: Rows) -> int:
             numbers[held], place = _number(data, place)
             held += 1
         else:
-            if letter in {_M, _L, _C, _Z}:
+            if letter >= _C:  # the commands are the only letters
                 command, held = letter, 0
-            if letter == _Z:
-                numbers[0], numbers[1] = start_x, start_y
-                count = _append(segments, count, opened, x, y, numbers, 2)
-                x, y = start_x, start_y
+                if letter == _Z:
+                    numbers[0], numbers[1] = start_x, start_y
+                    count = _append(segments, count, opened, x, y, numbers, 2)
+                    x, y = start_x, start_y
             place += 1
+            continue
         if command == _M and held == 2:
             start_x = x = numbers[0]
             start_y = y = numbers[1]
@@ -75,25 +85,25 @@ def _read_segments(data: Text, segments: Rows) -> int:
     return count
 
 
-@compiled
+@inlined
 def _number(data: Text, place: int) -> tuple[float, int]:
     """The number at a place of the text, and the place after it."""
     sign = 1.0
     if data[place] == _MINUS:
         sign = -1.0
         place += 1
-    value, scale = 0.0, 0.0
+    digits, scale = 0, 0
     while place < data.size:
         letter = data[place]
         if letter == _POINT:
-            scale = 1.0
+            scale = 1
         elif _NOUGHT <= letter <= _NINE:
-            value = value * 10 + (letter - _NOUGHT)
+            digits = digits * 10 + (int(letter) - _NOUGHT)
             scale *= 10
         else:
             break
         place += 1
-    return sign * (value / scale if scale > 0 else value), place
+    return sign * (digits / scale if scale > 0 else digits), place
 
 
 @compiled
@@ -102,18 +112,19 @@ def _append(  # noqa: PLR0917 - numba takes no keyword-only ones
 ) -> int:
     """Add a line or a curve, unless it has no length; how many there are then."""
     end_x, end_y = points[held - 2], points[held - 1]
-    run = math.hypot(end_x - x, end_y - y)
+    run = math.sqrt((end_x - x) ** 2 + (end_y - y) ** 2)
     if run <= _TINY:
         return count
     out_x, out_y, in_x, in_y = end_x - x, end_y - y, end_x - x, end_y - y
     # A handle that lies on its end says nothing of the direction: the next point does.
     for point in range(held // 2 - 2, -1, -1):
-        if math.hypot(points[2 * point] - x, points[2 * point + 1] - y) > _TINY:
+        if abs(points[2 * point] - x) + abs(points[2 * point + 1] - y) > _TINY:
             out_x, out_y = points[2 * point] - x, points[2 * point + 1] - y
     for point in range(held // 2 - 1):
-        if math.hypot(end_x - points[2 * point], end_y - points[2 * point + 1]) > _TINY:
+        if abs(end_x - points[2 * point]) + abs(end_y - points[2 * point + 1]) > _TINY:
             in_x, in_y = end_x - points[2 * point], end_y - points[2 * point + 1]
     segments[count, 0], segments[count, 1] = x, y
-    segments[count, 2], segments[count, 3] = math.atan2(out_y, out_x), math.atan2(in_y, in_x)
-    segments[count, 4], segments[count, 5] = run, 1.0 if count == opened else 0.0
+    segments[count, 2], segments[count, 3] = out_x, out_y
+    segments[count, 4], segments[count, 5] = in_x, in_y
+    segments[count, 6], segments[count, 7] = run, 1.0 if count == opened else 0.0
     return count + 1

@@ -36,22 +36,22 @@ def vertices_of(svg: str) -> Vertices:
     data = svg.encode()
     view = _VIEW.search(data)
     left, top, width, height = (float(part) for part in view.groups()) if view else (0, 0, 1, 1)
-    places, turns, reach = [], [], []
-    for match in _PATH.finditer(data):
-        outline = np.frombuffer(match[1], np.uint8)
-        # A segment takes two characters at least.
-        room = len(outline) // 2 + 2
-        found = np.empty((room, 4), np.float32)
-        count = find_vertices(outline, np.empty((room, 6), np.float32), found)
-        moved = (float(match[2] or 0) - left, float(match[3] or 0) - top)
-        places.append(found[:count, :2] + np.array(moved, np.float32))
-        turns.append(found[:count, 2])
-        reach.append(found[:count, 3])
-    if not places:
-        none = np.zeros(0, np.float32)
-        return Vertices(np.zeros((0, 2), np.float32), none, none)
+    paths = list(_PATH.finditer(data))
+    bounds = np.array([match.span(1) for match in paths], np.int64).reshape(-1, 2)
+    moves = [(float(match[2] or 0) - left, float(match[3] or 0) - top) for match in paths]
+    # A segment takes two characters at least, and each path closes one outline more at most.
+    room = len(data) // 2 + len(paths) + 1
+    found = np.empty((room, 4), np.float32)
+    count = find_vertices(
+        np.frombuffer(data, np.uint8),
+        bounds,
+        np.array(moves, np.float32).reshape(-1, 2),
+        np.empty((int(np.diff(bounds).max(initial=0)) // 2 + 2, 8), np.float32),
+        found,
+    )
+    found = found[:count]
     return Vertices(
-        np.asarray(np.concatenate(places) / np.array((width, height)), np.float32),
-        np.concatenate(turns),
-        np.concatenate(reach) / np.float32(width),
+        np.asarray(found[:, :2] / np.array((width, height)), np.float32),
+        found[:, 2],
+        found[:, 3] / np.float32(width),
     )

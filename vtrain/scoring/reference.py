@@ -19,7 +19,7 @@ from vtrain.scoring.colour import (
     foreground_of,
     lab_on,
 )
-from vtrain.scoring.contour import REACH, Canvas, Contours, canvas_of
+from vtrain.scoring.contour import REACH, Canvas, Contours, canvas_of, row_of
 
 DARK: Colour = (32, 32, 32)
 _ALLOWANCE = 0.03
@@ -161,11 +161,15 @@ class Reference:
 
     def covering(self, rgba: NDArray[np.uint8]) -> Reference:
         """This reference with a view that holds all that `rgba`, of its size, draws too."""
-        drawn = foreground_of(rgba, self.ground)
-        inside = int(np.count_nonzero(drawn[self.view]))
-        if inside == int(np.count_nonzero(drawn)):
+        rows, columns = self.view
+        # Mostly next to nothing lies outside.
+        outside = (rgba[: rows.start], rgba[rows.stop :])
+        beside = (rgba[rows, : columns.start], rgba[rows, columns.stop :])
+        if not any(
+            part.size and foreground_of(part, self.ground).any() for part in (*outside, *beside)
+        ):
             return self
-        rows, columns = content_box(drawn, margin=REACH)
+        rows, columns = content_box(foreground_of(rgba, self.ground), margin=REACH)
         view = (_union(rows, self.view[0]), _union(columns, self.view[1]))
         look = _look(self.rgba[view], transparent=self.transparent)
         return Reference(self.rgba, self.ground, view, self.area, *look)
@@ -197,19 +201,13 @@ def _look(
 
 def _corners(edges: Sequence[Contours], canvas: Canvas) -> NDArray[np.uint8]:
     """Share of the smaller eigenvalue of the coarse tensor, on the backdrop with more contrast."""
-    height, width = canvas.shape
-    strongest = np.zeros((height, width), np.float32)
-    corner = np.zeros((height, width), np.float32)
+    from vtrain.scoring.kernels import mark_corners  # noqa: PLC0415 - brings numba in
+
+    strongest, corners = np.zeros(canvas.shape, np.float32), np.zeros(canvas.shape, np.uint8)
     for item in edges:
-        xx, xy, yy = (canvas.inside(plane) for plane in item.coarse)
-        energy = xx + yy
-        smaller = (energy - np.sqrt((xx - yy) ** 2 + 4 * xy**2)) / 2
-        stronger = energy > strongest
-        corner[stronger] = (2 * smaller / (energy + 1))[stronger]
-        strongest = np.maximum(strongest, energy)
-    levels = np.asarray(np.clip(corner, 0, 1) * 255, np.uint8)
+        mark_corners(item.coarse, row_of(canvas.shape[1]), strongest, corners)
     side = 2 * _CORNER_REACH + 1
-    return np.asarray(cv2.dilate(levels, np.ones((side, side), np.uint8)), np.uint8)
+    return np.asarray(cv2.dilate(corners, np.ones((side, side), np.uint8)), np.uint8)
 
 
 def _outline(edges: Sequence[Contours]) -> float:

@@ -11,7 +11,7 @@ from vtrain.images import over
 from vtrain.scoring.appearance import Appearance, Terms
 from vtrain.scoring.classical import ms_ssim, mse, psnr, ssim
 from vtrain.scoring.colour import CLIP, foreground_of, lab_on
-from vtrain.scoring.contour import Canvas, canvas_of
+from vtrain.scoring.contour import canvas_of
 from vtrain.scoring.facets import facets
 from vtrain.scoring.reference import Backdrop, Reference
 
@@ -107,39 +107,33 @@ def _worst(
         raise ValueError(
             f"a picture of {rgba.shape} {rgba.dtype} against one of {reference.rgba.shape} uint8"
         )
+    from vtrain.scoring.kernels import colour_differences  # noqa: PLC0415 - brings numba in
+
     reference = reference.covering(rgba)
     part = np.ascontiguousarray(rgba[reference.view])
     canvas = canvas_of(*part.shape[:2])
     colours = canvas.load(part)
+    backdrops = reference.backdrops
+    labs = [lab_on(colours, backdrop.colour) for backdrop in backdrops]
+    wrong = colour_differences(
+        canvas.indices,
+        reference.indices,
+        np.stack(labs),
+        np.stack([backdrop.lab for backdrop in backdrops]),
+        np.float32(CLIP),
+    )
     turns = 0.0 if svg is None else facets(reference, svg)
-    found = [
-        (_on(backdrop, reference, canvas, colours, turns), backdrop)
-        for backdrop in reference.backdrops
-    ]
+    found = []
+    for backdrop, lab, difference in zip(backdrops, labs, wrong, strict=True):
+        canvas.lay(lab)
+        edges = backdrop.compare(canvas)
+        terms = Terms(
+            colour_error=min(CLIP, float(difference) / reference.area),
+            recall=edges.recall,
+            truth=edges.truth,
+            stray=edges.stray,
+            facets=turns,
+        )
+        appearance = Appearance.load().value(terms)
+        found.append((Scores(edges.precision, **asdict(terms), appearance=appearance), backdrop))
     return min(found, key=lambda pair: pair[0].appearance)
-
-
-def _on(
-    backdrop: Backdrop,
-    reference: Reference,
-    canvas: Canvas,
-    colours: NDArray[np.uint8],
-    turns: float,
-) -> Scores:
-    from vtrain.scoring.kernels import colour_difference  # noqa: PLC0415 - brings numba in
-
-    lab = lab_on(colours, backdrop.colour)
-    canvas.lay(lab)
-    edges = backdrop.compare(canvas)
-    wrong = colour_difference(
-        canvas.indices, reference.indices, lab, backdrop.lab, np.float32(CLIP)
-    )
-    terms = Terms(
-        colour_error=min(CLIP, wrong / reference.area),
-        recall=edges.recall,
-        truth=edges.truth,
-        stray=edges.stray,
-        facets=turns,
-    )
-    appearance = Appearance.load().value(terms)
-    return Scores(edges.precision, **asdict(terms), appearance=appearance)
