@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
+from scipy.stats import t as student
+
 from vtrain.training.check import Check
+from vtrain.validation.statistics import guarded_ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,10 @@ class Best:
 def is_better(check: Check, best: Best | None, confidence: float) -> bool:
     """Whether a check is better than the best beyond noise.
 
-    The mean of the differences, image by image, must exceed its standard error as often as the
-    confidence asks for (one-sided, normal approximation). Where the images are not the same ones or
-    only one, the larger mean decides.
+    One-sided and paired, image by image: `guarded_ratio` of the differences must exceed Student's
+    quantile. ``scripts/simulate_promotion.py`` measures how often equal policies are promoted.
+
+    Where the images are not the same ones or only one, the larger mean decides.
 
     Args:
         check: The new one.
@@ -61,5 +63,17 @@ def is_better(check: Check, best: Best | None, confidence: float) -> bool:
     if len(check.values) != len(best.values) or len(check.values) < 2:
         return True
     gains = [new - old for new, old in zip(check.values, best.values, strict=True)]
-    error = statistics.stdev(gains) / math.sqrt(len(gains))
-    return statistics.fmean(gains) > NormalDist().inv_cdf(confidence) * error
+    return gains_beyond_noise(gains, confidence)
+
+
+def gains_beyond_noise(gains: Sequence[float], confidence: float) -> bool:
+    """Whether the mean of paired differences is above zero beyond noise: see `is_better`.
+
+    Args:
+        gains: At least two.
+        confidence: 0.5 takes any mean above zero.
+    """
+    count, mean = len(gains), statistics.fmean(gains)
+    if mean <= 0 or confidence <= 0.5:
+        return mean > 0
+    return guarded_ratio(gains) > float(student.ppf(confidence, count - 1))
