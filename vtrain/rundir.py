@@ -167,6 +167,11 @@ class RunDirectory:
         return self.data_cache / "images"
 
     @property
+    def variants(self) -> Path:
+        """Folder of changed copies of images that validations judge."""
+        return self.data_cache / "variants"
+
+    @property
     def known_files(self) -> Path:
         """What came of each file that was looked at."""
         return self.data_cache / "files.sqlite"

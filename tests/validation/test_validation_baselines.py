@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.validation.judging import entry, measured, table
+from tests.validation.judging import Fixed, entry, measured, table
 from vtrain.errors import UsageError
 from vtrain.tracing.parameters import (
     PRESETS,
@@ -111,7 +111,9 @@ def test_no_package_is_loaded_for_baselines_that_do_not_need_it() -> None:
 def test_every_known_baseline_can_be_had() -> None:
     known = measured(table([POSTER, PHOTO], [[5, 4]]))
 
-    assert [found.name for found in parse_baselines(KNOWN, known)] == list(KNOWN)
+    incumbent = Fixed("incumbent", POSTER)
+
+    assert [found.name for found in parse_baselines(KNOWN, known, incumbent)] == list(KNOWN)
 
 
 def test_an_unknown_baseline_is_answered_with_the_known_ones() -> None:

@@ -106,7 +106,7 @@ def test_all_baselines_are_judged_together_and_spend_no_more_than_they_may(
     spent = {row.chooser: row.traces for row in result.judgement.rows}
     assert result.record.choosers == ("policy", *KNOWN)
     assert {name for name, traces in spent.items() if traces == 2} == {
-        "policy", "portfolio", "knn", "trees", "random", "tpe", "cmaes",
+        "policy", "portfolio", "knn", "trees", "random", "tpe", "cmaes", "incumbent",
     }  # fmt: skip
     assert spent["presets"] == len(PRESETS)
     assert {spent[name] for name in ("default", "best-fixed", "best-fixed-per-category")} == {1}

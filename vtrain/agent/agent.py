@@ -177,6 +177,17 @@ class TraceAgent:
         normalised = self.network.normaliser.apply(image_features)
         return self.network.most_probable(observe(normalised, taste), count)
 
+    def draw(self, image_features: Vector, taste: float, seed: int) -> Action:
+        """An action drawn from the policy instead of its most probable one.
+
+        Args:
+            image_features: Output of `vtrain.environment.features.features`.
+            taste: Lambda.
+            seed: Same seed, same action.
+        """
+        normalised = self.network.normaliser.apply(image_features)
+        return self.network.draw(observe(normalised, taste), np.random.default_rng(seed))
+
     def trace(
         self,
         image: Rgba | Path | str,

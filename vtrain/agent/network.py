@@ -117,6 +117,19 @@ class PolicyNetwork:
                 break
         return list(found)
 
+    def draw(self, observation: Vector, generator: np.random.Generator) -> Action:
+        """An action drawn from the policy, in canonical form: what it does while it learns.
+
+        Args:
+            observation: Shape (OBSERVATION_SIZE,).
+            generator: Draws one number per row of the parameter table.
+        """
+        levels = []
+        for row in self.log_probabilities(observation):
+            edges = np.cumsum(np.exp(row, dtype=np.float64))
+            levels.append(int(np.searchsorted(edges / edges[-1], generator.random(), "right")))
+        return canonical(levels)
+
 
 def policy_arrays(
     weights: Mapping[str, NDArray[Any]], normaliser: Normaliser, *, input_size: int

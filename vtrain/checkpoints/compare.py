@@ -22,6 +22,9 @@ HARMLESS = (
     "validation.against",
     "validation.resamples",
     "validation.confidence",
+    "validation.success",
+    "validation.protocol",
+    "validation.protocols",
     # The images themselves are compared by their digest.
     "data",
 )

@@ -37,6 +37,15 @@ def command(
             "per image (count).",
         ),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            metavar="NAME|FILE",
+            help="What is judged and measured: standard, quick, degraded, thorough, one of "
+            "validation.protocols, or a YAML file; without it that of the config.",
+        ),
+    ] = None,
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,6 +96,7 @@ def command(
             against=names,
             split=split,
             traces=traces,
+            protocol=protocol,
             on_progress=on_progress,
         )
     outcomes = check(wanted, result.record.summary)

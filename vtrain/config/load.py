@@ -22,6 +22,7 @@ from vtrain.config.keys import section_at, suggestion
 from vtrain.config.problems import Key, Place, Problem, dotted
 from vtrain.config.schema import Config
 from vtrain.config.source import Source, read_override, read_source
+from vtrain.config.validation import ProtocolConfig
 from vtrain.errors import ConfigError
 
 DEFAULT = "default"
@@ -83,6 +84,28 @@ def read_config(path: Path) -> Config:
     if config is None or problems:
         raise _error(problems)
     return config
+
+
+def read_protocol(path: Path) -> ProtocolConfig:
+    """Read a protocol of validation from a file of its own; the file's name is its name.
+
+    Raises:
+        ConfigError: It is missing or wrong; the message lists all of it with file, line and column.
+    """
+    read = read_source(path, str(path))
+    above: Key = ("validation", "protocols", 0)
+    item = {"name": path.stem, **(read.data or {})}
+    source = Source(
+        read.place,
+        {"validation": {"protocols": [item]}},
+        keys={(*above, *key): place for key, place in read.keys.items()},
+        values={(*above, *key): place for key, place in read.values.items()},
+    )
+    config, errors = _validate(source.data)
+    problems = [*read.problems, *(_problem(error, source) for error in errors)]
+    if config is None or problems:
+        raise _error(problems)
+    return config.validation.protocols[0]
 
 
 def known_configs() -> dict[str, Path]:

@@ -2,7 +2,8 @@
 
 Values come from `vtrain.config.load.load_config`; this module holds only names, types, ranges and
 defaults, so that the JSON schema, the reference page and `vtrain config show` all say the same. The
-data section, the largest, has a module of its own: `vtrain.config.data`.
+data section, the largest, has a module of its own, `vtrain.config.data`, and the protocols of
+validation `vtrain.config.validation`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic import Field, model_validator
 from vtrain.config.data import DataConfig
 from vtrain.config.scoring import ScoringConfig
 from vtrain.config.section import CATEGORIES, Category, Fraction, Lambda, Positive, Section, Units
+from vtrain.config.validation import PROTOCOLS, ProtocolConfig, SuccessConfig
 
 
 class TracingConfig(Section):
@@ -178,10 +180,11 @@ class CheckpointsConfig(Section):
         "max", description="Whether more or less of best_metric is better."
     )
     best_confidence: float = Field(
-        0.9,
+        0.975,
         ge=0.5,
         lt=1.0,
-        description="Confidence that a checkpoint is better before it becomes the best.",
+        description="Confidence that a checkpoint is better before it becomes the best: equal ones "
+        "are promoted at most twice as often as 1 minus this.",
     )
     keep_every: int = Field(
         0, ge=0, description="Checkpoints of every so many updates are kept for ever; 0 for none."
@@ -231,6 +234,27 @@ class ValidationConfig(Section):
         10_000, ge=100, description="Bootstrap resamples of an interval (count)."
     )
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Coverage of an interval.")
+    success: SuccessConfig = Field(SuccessConfig(), description="What counts as a success.")
+    protocol: str = Field(
+        "standard", description="Name of the protocol that is followed unless another is asked for."
+    )
+    protocols: tuple[ProtocolConfig, ...] = Field(
+        (),
+        description="Protocols of your own. standard, quick, degraded and thorough are there "
+        "anyway, unless one here has that name.",
+    )
+
+    @model_validator(mode="after")
+    def _known_protocol(self) -> ValidationConfig:
+        names = [protocol.name for protocol in self.protocols]
+        if len(set(names)) < len(names):
+            msg = "two protocols have one name"
+            raise ValueError(msg)
+        known = dict.fromkeys((*names, *(protocol.name for protocol in PROTOCOLS)))
+        if self.protocol not in known:
+            msg = f"there is no protocol {self.protocol!r}; known are {', '.join(known)}"
+            raise ValueError(msg)
+        return self
 
 
 class MonitoringConfig(Section):

@@ -26,6 +26,7 @@ def feature_table(
     images: Sequence[str],
     *,
     kept: Path | None = None,
+    keep: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Vector]:
     """The features of images by id.
@@ -34,6 +35,7 @@ def feature_table(
         store: The images.
         images: Ids.
         kept: File that features are read from and written to; None for none.
+        keep: Whether it is written: it then holds these images and no others.
         on_progress: Called with the images done and wanted.
     """
     known = _read(kept) if kept else {}
@@ -43,7 +45,7 @@ def feature_table(
         table[image] = features(store.input(image))
         if on_progress:
             on_progress(done, len(missing))
-    if kept and missing:
+    if kept and keep and missing:
         buffer = io.BytesIO()
         ids = np.array(list(table), np.str_)
         np.savez(buffer, identity=_identity(), images=ids, values=np.stack(list(table.values())))

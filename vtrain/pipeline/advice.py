@@ -11,7 +11,7 @@ from vtrain.config.schema import Config
 from vtrain.config.section import CATEGORIES
 from vtrain.data.catalog import Catalog
 from vtrain.validation.baselines import BEST_FIXED, POLICY
-from vtrain.validation.report import interval
+from vtrain.validation.cells import interval
 from vtrain.validation.results import Record
 from vtrain.validation.summary import ALL
 

@@ -38,6 +38,8 @@ class Row:
         bytes_ratio: Its bytes over the default's; None when either failed.
         segments_ratio: Its segments over the default's, each plus one; None when either failed.
         looks_better: Whether the gain is above 0.
+        over_default: Its utility minus the default's at this taste.
+        regret: Utility of the best known trace of the image at this taste minus its own; from 0.
     """
 
     image: str
@@ -55,6 +57,8 @@ class Row:
     bytes_ratio: float | None
     segments_ratio: float | None
     looks_better: bool
+    over_default: float
+    regret: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,13 @@ def judge(
     tastes: Mapping[str, float],
     traces: int,
     scoring: ScoringConfig,
+    known: Mapping[str, Sequence[Measurement]] | None = None,
     on_progress: Progress | None = None,
 ) -> Judgement:
     """Judge choosers on images.
+
+    The best known trace of an image, which regret is measured from, is the best of all that were
+    judged against its reference here: every chooser's at every taste, the default, and `known`.
 
     Args:
         choosers: With different names.
@@ -101,6 +109,7 @@ def judge(
         tastes: Lambda of each taste.
         traces: Traces that a chooser with a free budget may spend per image, at least 1.
         scoring: Costs.
+        known: Other traces of the images, judged against the reference, by image id.
         on_progress: Called as measurements come in.
     """
     later = len(entries) * (1 + len(tastes) * len(choosers))
@@ -111,20 +120,29 @@ def judge(
         tastes=tastes,
         traces=traces,
         scoring=scoring,
-        on_progress=_shifted(on_progress, 0, later),
+        on_progress=shifted(on_progress, 0, later),
     )
 
     default = canonical(encode_settings(preset(DEFAULT)))
     requests = [Request(entry.id, default, full=True) for entry in entries]
     requests += [Request(choice.entry.id, choice.kept, full=True) for choice in choices]
-    measured = engine.measure(requests, _shifted(on_progress, looked_at, looked_at))
+    measured = engine.measure(requests, shifted(on_progress, looked_at, looked_at))
     ids = [entry.id for entry in entries]
     defaults = dict(zip(ids, measured[: len(ids)], strict=True))
+    pool = {image: [*(known or {}).get(image, ())] for image in ids}
+    for request, measurement in zip(requests, measured, strict=True):
+        pool[request.image].append(measurement)
+    best = {
+        (image, taste): max(found.utility(price, scoring) for found in pool[image])
+        for image in ids
+        for taste, price in tastes.items()
+    }
     rows = [
         _row(
             choice,
             measurement,
             default=defaults[choice.entry.id],
+            best=best[choice.entry.id, choice.taste],
             price=tastes[choice.taste],
             scoring=scoring,
         )
@@ -140,9 +158,11 @@ def _row(
     measurement: Measurement,
     *,
     default: Measurement,
+    best: float,
     price: float,
     scoring: ScoringConfig,
 ) -> Row:
+    utility = measurement.utility(price, scoring)
     gain = measurement.appearance - default.appearance
     comparable = not (measurement.failure or default.failure)
     return Row(
@@ -156,16 +176,18 @@ def _row(
         traces=choice.traces,
         action=choice.kept,
         measurement=measurement,
-        utility=measurement.utility(price, scoring),
+        utility=utility,
         gain=gain,
         bytes_ratio=measurement.bytes / default.bytes if comparable else None,
         # A blank drawing has no segment: one more on both sides keeps the ratio finite.
         segments_ratio=(1 + measurement.segments) / (1 + default.segments) if comparable else None,
         looks_better=gain > 0,
+        over_default=utility - default.utility(price, scoring),
+        regret=best - utility,
     )
 
 
-def _shifted(on_progress: Progress | None, start: int, more: int) -> Progress | None:
+def shifted(on_progress: Progress | None, start: int, more: int) -> Progress | None:
     """Progress of a part as progress of the whole: what was done before, what else is wanted."""
     if on_progress is None:
         return None

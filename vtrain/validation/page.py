@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from vtrain.html import Markup, element, image, page, table
 from vtrain.validation.gallery import Exhibit, Picture
-from vtrain.validation.report import LEGEND, headline, tables
+from vtrain.validation.report import LEGEND, findings, headline, protocol, tables
 from vtrain.validation.results import Record
 
 PLOT_TEXTS = {
@@ -38,11 +38,17 @@ def html_report(
         element("h1", title),
         element(
             "p",
-            f"{record.images} {record.split} logos, judged {record.created}. Intervals of "
+            f"{record.images} {record.split} logos, judged {record.created}. {protocol(record)}. "
+            "Intervals of "
             f"{record.confidence:.0%} by {record.resamples:,} bootstrap resamples of brands.",
             kind="quiet",
         ),
-        element("div", *(_sentence(text) for text in headline(record)), kind="lead"),
+        element(
+            "div",
+            *(_sentence(text) for text in headline(record) if text not in findings(record)),
+            kind="lead",
+        ),
+        *(element("p", text, kind="note") for text in findings(record)),
         *(element("p", note, kind="note") for note in record.notes),
         *_plots(plots, ("front", "scatter", "gains")),
         element("h2", "To look at"),

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from vtrain.validation.appendix import appendix, robustness
 from vtrain.validation.baselines import DEFAULT, POLICY
+from vtrain.validation.cells import Table, interval, number, ratio, share
 from vtrain.validation.results import Record
-from vtrain.validation.statistics import Interval
 from vtrain.validation.summary import ALL, Comparison, Figures
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of a report: cells are finished text, the first column names the row."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def headline(record: Record) -> list[str]:
@@ -39,7 +29,16 @@ def headline(record: Record) -> list[str]:
             for found in record.summary.comparisons
             if found.taste == taste and found.category == ALL
         ]
-    return sentences
+        sentences += [f"  {sentence}" for sentence in robustness(record, taste)]
+    return sentences + findings(record)
+
+
+def findings(record: Record) -> list[str]:
+    """What the trends show, and what to do about it: a sentence each."""
+    return [
+        f"{found.kind.capitalize()}: {found.evidence} {found.advice}"
+        for found in record.beyond.findings
+    ]
 
 
 def tables(record: Record) -> list[Table]:
@@ -65,6 +64,7 @@ def tables(record: Record) -> list[Table]:
             )
         )
     found += _differences(record)
+    found += appendix(record)
     pixel = [f for f in summary.figures if f.category == ALL]
     found.append(
         Table(
@@ -87,9 +87,10 @@ def tables(record: Record) -> list[Table]:
 
 
 def text_report(record: Record) -> str:
-    """The whole report as text, at most about 110 columns wide."""
+    """The whole report as text, at most about 160 columns wide."""
     lines = [
         f"Validation of {record.checkpoint} on {record.images} {record.split} logos",
+        protocol(record),
         (
             f"{record.created}; intervals of {record.confidence:.0%}, {record.resamples} bootstrap "
             "resamples of brands"
@@ -104,6 +105,11 @@ def text_report(record: Record) -> str:
     return "\n".join(lines) + "\n"
 
 
+def protocol(record: Record) -> str:
+    """The protocol and what it does beyond the standard one."""
+    return f"Protocol {record.protocol}" + (f": {', '.join(record.parts)}" if record.parts else "")
+
+
 LEGEND = (
     (
         "gain: appearance minus that of VTracer's default (precision 2, the file as it is); the "
@@ -115,25 +121,16 @@ LEGEND = (
         "geometric mean."
     ),
     "utility: appearance minus lambda times cost. traces: different traces looked at per logo.",
+    (
+        "success: share of logos whose utility over the default reaches their category's threshold "
+        "(validation.success). regret: mean utility lost against the best trace known of each logo."
+    ),
+    (
+        "p: of the mean difference, adjusted (Holm) for all comparisons of this report. A "
+        "difference is only claimed where it is below 1 minus the confidence; its interval is not "
+        "adjusted."
+    ),
 )
-
-
-def interval(found: Interval, digits: int = 2) -> str:
-    """Such as ``+3.21 [+3.02, +3.40]``; an end that is not bounded is a question mark."""
-    low, high = (
-        f"{end:+.{digits}f}" if math.isfinite(end) else "?" for end in (found.low, found.high)
-    )
-    return f"{found.value:+.{digits}f} [{low}, {high}]"
-
-
-def ratio(value: float | None) -> str:
-    """Such as ``1.33x``."""
-    return "?x" if value is None else f"{value:.2f}x"
-
-
-def number(value: float | None, digits: int) -> str:
-    """A number with so many decimals; a dash when there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 _COLUMNS = (
@@ -143,27 +140,29 @@ _COLUMNS = (
     "middle",
     "worst",
     "better",
+    "success",
     "bytes",
     "segments",
     "utility",
+    "regret",
     "failed",
 )
 
 
 def _cells(figures: Figures) -> tuple[str, ...]:
-    better = figures.better
-    share = f"{better.value:.0%} [{better.low:.0%}, {better.high:.0%}]"
     return (
         str(figures.n),
         f"{figures.traces:.3g}",
         interval(figures.gain),
-        f"{figures.gain_middle:+.2f}",
+        f"{figures.gain_middle:+.2f}" if figures.middle is None else interval(figures.middle),
         f"{figures.gain_worst:+.2f}",
         # The default cannot look better than itself.
-        "-" if figures.chooser == DEFAULT else share,
+        "-" if figures.chooser == DEFAULT else share(figures.better),
+        "-" if figures.chooser == DEFAULT else share(figures.success),
         ratio(figures.bytes_ratio),
         ratio(figures.segments_ratio),
         f"{figures.utility:.2f}",
+        number(figures.regret, 2),
         str(figures.failures),
     )
 
@@ -173,8 +172,18 @@ def _differences(record: Record) -> list[Table]:
         return []
     return [
         Table(
-            "Mean utility of the policy minus the baseline's, logo by logo",
-            ("baseline", "taste", "category", "logos", "difference", "wins", "the policy is"),
+            "Utility of the policy minus the baseline's, logo by logo: mean and interquartile mean",
+            (
+                "baseline",
+                "taste",
+                "category",
+                "logos",
+                "difference",
+                "middle",
+                "wins",
+                "p",
+                "the policy is",
+            ),
             tuple(
                 (
                     found.against,
@@ -182,7 +191,9 @@ def _differences(record: Record) -> list[Table]:
                     found.category,
                     str(found.n),
                     interval(found.difference, 3),
+                    "-" if found.middle is None else interval(found.middle, 3),
                     f"{found.wins:.0%}",
+                    "-" if found.adjusted is None else f"{found.adjusted:.2g}",
                     found.verdict,
                 )
                 for found in record.summary.comparisons

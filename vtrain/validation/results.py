@@ -3,6 +3,8 @@
 validation/20260131-120000-step-000012288/
     results.json   what was judged, and the summary
     rows.jsonl     one record per image, taste and chooser
+    stability.jsonl    one per image, taste and disturbance, where the protocol asks for it
+    consistency.jsonl  one per image, taste and draw, likewise
     report.txt     for a terminal
     report.html    one page that needs nothing else
     plots/         the page's plots as PNG
@@ -11,22 +13,33 @@ validation/20260131-120000-step-000012288/
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vtrain.errors import DataError
-from vtrain.rundir import RunDirectory, make_folder, read_json, storage_error, write_json
+from vtrain.rundir import (
+    RunDirectory,
+    make_folder,
+    read_json,
+    read_jsonl,
+    storage_error,
+    write_json,
+)
 from vtrain.rundir import write_jsonl as write_records
+from vtrain.validation.baselines import POLICY
 from vtrain.validation.judge import Judgement
+from vtrain.validation.measures import Beyond, Consistency, Finding, Past, Stability, Timing
 from vtrain.validation.statistics import Interval
 from vtrain.validation.summary import Comparison, Figures, Summary
 
 RESULTS = "results.json"
 ROWS = "rows.jsonl"
 SCHEMA = 1
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,9 @@ class Record:
         resamples: Bootstrap resamples of an interval (count).
         notes: What a reader must know, such as a baseline that could not be judged.
         summary: The figures.
+        protocol: Name of the protocol.
+        parts: What the protocol does beyond the standard one, in words.
+        beyond: Stability, consistency, times and trends.
     """
 
     created: str
@@ -60,6 +76,9 @@ class Record:
     resamples: int
     notes: tuple[str, ...]
     summary: Summary
+    protocol: str = "standard"
+    parts: tuple[str, ...] = ()
+    beyond: Beyond = field(default_factory=Beyond)
 
 
 def new_folder(run: RunDirectory, step: int) -> Path:
@@ -116,9 +135,13 @@ def read_record(folder: Path) -> Record:
             resamples=document["resamples"],
             notes=tuple(document["notes"]),
             summary=Summary(
-                figures=tuple(_figures(item) for item in summary["figures"]),
-                comparisons=tuple(_comparison(item) for item in summary["comparisons"]),
+                figures=tuple(_read(Figures, item) for item in summary["figures"]),
+                comparisons=tuple(_read(Comparison, item) for item in summary["comparisons"]),
             ),
+            # Absent in results of earlier versions.
+            protocol=document.get("protocol", "standard"),
+            parts=tuple(document.get("parts", ())),
+            beyond=_beyond(document.get("beyond", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
@@ -128,17 +151,58 @@ def read_record(folder: Path) -> Record:
 
 def newest_folder(run: RunDirectory) -> Path | None:
     """The folder of the newest finished judgement; None when there is none."""
-    found = sorted(path.parent for path in run.validation.glob(f"*/{RESULTS}"))
+    found = finished_folders(run)
     return found[-1] if found else None
 
 
-def _figures(item: Mapping[str, Any]) -> Figures:
-    intervals = {"gain": _interval(item["gain"]), "better": _interval(item["better"])}
-    return Figures(**{**item, **intervals})
+def finished_folders(run: RunDirectory) -> list[Path]:
+    """The folders of all finished judgements of a run, the oldest first."""
+    return sorted(path.parent for path in run.validation.glob(f"*/{RESULTS}"))
 
 
-def _comparison(item: Mapping[str, Any]) -> Comparison:
-    return Comparison(**{**item, "difference": _interval(item["difference"])})
+def policy_rows(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """The policy's rows of a judgement, by image id and taste.
+
+    Raises:
+        DataError: There are none.
+    """
+    found = {
+        (row["image"], row["taste"]): row
+        for row in read_jsonl(folder / ROWS)
+        if row.get("chooser") == POLICY
+    }
+    if not found:
+        raise DataError(
+            f"{folder / ROWS} holds no row of a policy.",
+            hint="Make it again with 'vtrain validate --run DIR'.",
+        )
+    return found
+
+
+def _beyond(item: Mapping[str, Any]) -> Beyond:
+    kinds = {
+        "stability": Stability,
+        "consistency": Consistency,
+        "timing": Timing,
+        "findings": Finding,
+        "history": Past,
+    }
+    return Beyond(
+        **{
+            name: tuple(_read(kind, one) for one in item.get(name, ()))
+            for name, kind in kinds.items()
+        }
+    )
+
+
+def _read(kind: Callable[..., Read], item: Mapping[str, Any]) -> Read:
+    """A dataclass from its JSON values, with its intervals."""
+    return kind(
+        **{
+            key: _interval(value) if isinstance(value, Mapping) else value
+            for key, value in item.items()
+        }
+    )
 
 
 def _interval(item: Mapping[str, float | None]) -> Interval:

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
+from vtrain.validation.bca import Replicates
+
 Vector = NDArray[np.float64]
 Verdict = Literal["better", "worse", "not distinguishable"]
 
 _NORMAL = NormalDist()
 _CELLS = 1 << 20
 """Resampled values held at once (count): bounds the memory, not the result."""
-_FEWEST_BEYOND = 10
-"""Replicates beyond zero from which their share says something (count)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,9 @@ def mean_test(
         return MeanTest(Interval(estimate, estimate, estimate), 0.0 if estimate else 1.0)
     replicates = _resampled_means(sums, counts, resamples, np.random.default_rng(seed))
     left_out = (sums.sum() - sums) / (counts.sum() - counts)
-    found = _Replicates(replicates, estimate, left_out)
-    return MeanTest(found.interval(confidence), max(found.p(), _student_p(sums, counts)))
+    found = Replicates(replicates, estimate, left_out)
+    interval = Interval(estimate, *found.bounds(confidence))
+    return MeanTest(interval, max(found.p(), _student_p(sums, counts)))
 
 
 def guarded_ratio(values: ArrayLike) -> float:
@@ -241,7 +242,8 @@ def middle_interval(
         drawn = generator.multinomial(n, np.full(n, 1 / n), size=min(rows, resamples - start))
         parts.append(_weighted_middles(ordered, drawn[:, place].astype(np.float64)))
     left_out = _weighted_middles(ordered, (np.arange(n)[:, None] != place).astype(np.float64))
-    return _Replicates(np.concatenate(parts), estimate, left_out).interval(confidence)
+    found = Replicates(np.concatenate(parts), estimate, left_out)
+    return Interval(estimate, *found.bounds(confidence))
 
 
 def _weighted_middles(ordered: Vector, weights: NDArray[np.float64]) -> Vector:
@@ -250,37 +252,6 @@ def _weighted_middles(ordered: Vector, weights: NDArray[np.float64]) -> Vector:
     edges /= edges[:, -1:]
     inside = np.diff(np.clip(edges, 0.25, 0.75), axis=1, prepend=0.25)
     return np.asarray(inside @ ordered / inside.sum(axis=1), np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Replicates:
-    """Bootstrap replicates of an estimate, and its jackknife values."""
-
-    values: Vector
-    estimate: float
-    left_out: Vector
-
-    def interval(self, confidence: float) -> Interval:
-        tail = _expanded_tail((1 - confidence) / 2, len(self.left_out))
-        levels = [
-            _bca_quantile(level, self.values, self.estimate, _acceleration(self.left_out))
-            for level in (tail, 1 - tail)
-        ]
-        low, high = np.quantile(self.values, levels)
-        return Interval(self.estimate, float(low), float(high))
-
-    def p(self) -> float:
-        """Two-sided p-value; 0 where too few replicates lie beyond zero to tell."""
-        bias = _bias(self.values, self.estimate)
-        acceleration = _acceleration(self.left_out)
-        below = float((self.values < 0).mean() + 0.5 * (self.values == 0).mean())
-        if min(below, 1 - below) * len(self.values) < _FEWEST_BEYOND:
-            return 0.0
-        reach = _NORMAL.inv_cdf(below) - bias
-        if 1 + acceleration * reach <= 0:  # beyond the formula's pole
-            return 1.0
-        level = _NORMAL.cdf(reach / (1 + acceleration * reach) - bias)
-        return min(1.0, 2 * _nominal_tail(min(level, 1 - level), len(self.left_out)))
 
 
 def _vector(values: ArrayLike) -> Vector:
@@ -310,56 +281,6 @@ def _resampled_means(
         drawn = generator.integers(n, size=(min(rows, resamples - start), n))
         parts.append(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
     return np.concatenate(parts)
-
-
-def _acceleration(left_out: Vector) -> float:
-    """Skewness of the jackknife values, over 6: how the standard error changes with the value."""
-    deviation = left_out.mean() - left_out
-    square = float((deviation**2).sum())
-    return float((deviation**3).sum()) / (6 * square**1.5) if square > 0 else 0.0
-
-
-def _expanded_tail(tail: float, n: int) -> float:
-    """The nominal tail of a normal interval that is as wide as Student's t for n groups.
-
-    Student's quantile by its Cornish-Fisher expansion (Abramowitz and Stegun, 26.7.5), within 1 %
-    from four groups on.
-    """
-    z, v = -_NORMAL.inv_cdf(tail), n - 1
-    t = (
-        z
-        + (z**3 + z) / (4 * v)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
-    )
-    return _NORMAL.cdf(-t * np.sqrt(n / v))
-
-
-def _nominal_tail(expanded: float, n: int) -> float:
-    """The inverse of `_expanded_tail`, by bisection; at most one half."""
-    low, high = 1e-12, 0.5
-    for _ in range(60):
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if _expanded_tail(middle, n) < expanded else (low, middle)
-    return high
-
-
-def _bias(replicates: Vector, estimate: float) -> float:
-    """How far, in standard deviations, the estimate lies from the replicates' median."""
-    # Equal values differ by rounding; they count one half on either side.
-    signs = np.where(np.abs(replicates - estimate) <= 1e-9 * np.ptp(replicates), 0.0, 1.0)
-    below = float(0.5 - 0.5 * (signs * np.sign(replicates - estimate)).mean())
-    edge = 0.5 / len(replicates)
-    return _NORMAL.inv_cdf(min(1 - edge, max(edge, below)))
-
-
-def _bca_quantile(level: float, replicates: Vector, estimate: float, acceleration: float) -> float:
-    """Which quantile of the replicates is the interval's end at a nominal level."""
-    bias = _bias(replicates, estimate)
-    z = bias + _NORMAL.inv_cdf(min(1 - 1e-9, max(1e-9, level)))
-    if acceleration * z >= 1:  # beyond the formula's pole: the extreme on that side
-        return float(z > 0)
-    return _NORMAL.cdf(bias + z / (1 - acceleration * z))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

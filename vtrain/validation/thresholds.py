@@ -85,9 +85,12 @@ def check(thresholds: Sequence[Threshold], summary: Summary) -> list[Outcome]:
 
 def metric(name: str, summary: Summary) -> float | None:
     """A figure by its name, as `parse_thresholds` has accepted it; None: it was not measured."""
-    if name.startswith(_OVER):
-        return summary.against(name.removeprefix(_OVER), "balanced").difference.value
-    return _METRICS[name](summary)
+    try:
+        if name.startswith(_OVER):
+            return summary.against(name.removeprefix(_OVER), "balanced").difference.value
+        return _METRICS[name](summary)
+    except KeyError:  # the protocol judges no such taste
+        return None
 
 
 def _parse(text: str, baselines: Sequence[str]) -> Threshold:

@@ -18,10 +18,11 @@ from vtrain.data.store import ImageStore
 from vtrain.environment.engine import open_engine
 from vtrain.environment.features import features
 from vtrain.environment.observation import Vector
-from vtrain.errors import DataError, UsageError
+from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, now, write_bytes, write_text
 from vtrain.validation.baselines import (
     FROM_TABLE,
+    INCUMBENT,
     Chooser,
     Measured,
     PolicyChooser,
@@ -29,15 +30,26 @@ from vtrain.validation.baselines import (
     check_baselines,
     parse_baselines,
 )
+from vtrain.validation.beyond import (
+    Judged,
+    by_image,
+    disturb,
+    draw,
+    summarise_beyond,
+    with_trends,
+    write_parts,
+)
 from vtrain.validation.gallery import exhibits, pick
-from vtrain.validation.judge import Judgement, judge
+from vtrain.validation.judge import Judgement, judge, shifted
 from vtrain.validation.page import html_report
 from vtrain.validation.plots import all_plots, png
+from vtrain.validation.protocol import Protocol, evaluations, find_protocol, sample
 from vtrain.validation.report import text_report
 from vtrain.validation.results import Record, new_folder, write_results
 from vtrain.validation.rounds import Progress
 from vtrain.validation.summary import summarise
 from vtrain.validation.table import MeasuredTable
+from vtrain.validation.variants import degraded, write_variants
 
 _LOG = logging.getLogger(__name__)
 
@@ -80,6 +92,7 @@ def validate(
     against: Sequence[str] | None = None,
     split: str | None = None,
     traces: int | None = None,
+    protocol: str | None = None,
     on_progress: Progress | None = None,
 ) -> ValidationResult:
     """Judge a policy of the run on images it has not seen, and write results and reports.
@@ -89,71 +102,110 @@ def validate(
         config: The run's configuration.
         checkpoint: ``best``, ``latest`` or a step.
         against: Baselines; None for those of the configuration.
-        split: ``validation`` or ``test``; None for that of the configuration.
+        split: ``validation`` or ``test``; None for that of the protocol.
         traces: Traces that the policy and the baselines with a free budget may spend per image, at
-            least 1; None for the configuration's.
+            least 1; None for the protocol's.
+        protocol: Name of a protocol, or a YAML file with one; None for the configuration's.
         on_progress: Called with the measurements done and wanted.
 
     Raises:
-        UsageError: A baseline is unknown or cannot be judged, or `traces` is less than 1.
+        UsageError: A baseline or the protocol is unknown or cannot be judged, or `traces` is less
+            than 1.
         DataError: No images are prepared, the split is empty, or settings were measured on images
             that are no training images any more.
         CheckpointError: There is no such checkpoint, or it does not fit this version.
         StorageError: The results cannot be written.
     """
-    budget = config.validation.traces if traces is None else traces
-    if budget < 1:
-        raise UsageError(f"A policy needs at least 1 trace per image, not {budget}.")
+    found = find_protocol(protocol, config, split=split, traces=traces)
     check_baselines(config.validation.against if against is None else against)
-    wanted_split = split or config.validation.split
-    entries = _entries(run, wanted_split)
+    entries = _entries(run, found)
     chosen = CheckpointStore(run.checkpoints).resolve(checkpoint)
     agent = TraceAgent.from_run(run, str(chosen.step))
-    store = ImageStore(run.images)
-
-    @cache
-    def features_of(image: str) -> Vector:
-        return features(store.input(image))
-
-    baselines, notes = _baselines(run, config, against, features_of)
-    choosers = [PolicyChooser(agent, features_of), *baselines]
+    judged = _judged(run, config, found, agent, entries)
+    baselines, notes = _baselines(judged, against)
+    choosers = [PolicyChooser(judged.agent, judged.features), *baselines]
     settings = config.validation
+    images = len(judged.entries)
+    expected = images * (1 + len(found.tastes) * len(choosers))
     with open_engine(
-        run.images,
+        judged.store.folder,
         workers=config.resources.workers,
         tracing=config.tracing,
         cache=run.measurements,
     ) as engine:
+        drawn = draw(judged, engine, shifted(on_progress, 0, judged.moved + expected))
         judgement = judge(
             choosers,
-            entries,
+            judged.entries,
             engine=engine,
-            tastes=config.scoring.taste.model_dump(),
-            traces=budget,
+            tastes=found.tastes,
+            traces=found.traces,
             scoring=config.scoring,
-            on_progress=on_progress,
+            known=by_image(drawn),
+            on_progress=shifted(on_progress, len(drawn), judged.moved),
         )
+    disturbed = disturb(judged, judgement, shifted(on_progress, len(drawn) + expected, 0))
     record = Record(
         created=now(),
         checkpoint=chosen.name,
         step=chosen.step,
-        split=wanted_split,
-        images=len(entries),
-        traces=budget,
+        split=found.split,
+        images=images,
+        traces=found.traces,
         choosers=judgement.choosers,
         tastes=judgement.tastes,
         confidence=settings.confidence,
         resamples=settings.resamples,
         notes=tuple(notes),
-        summary=summarise(judgement, resamples=settings.resamples, confidence=settings.confidence),
+        summary=summarise(
+            judgement,
+            resamples=settings.resamples,
+            confidence=settings.confidence,
+            success=settings.success,
+        ),
+        protocol=found.name,
+        parts=found.parts,
+        beyond=summarise_beyond(judged, judgement, drawn, disturbed),
     )
     folder = new_folder(run, chosen.step)
-    _write(folder, record, judgement, store, config)
-    run.record_event("validation", checkpoint=chosen.name, split=wanted_split, folder=folder.name)
+    record = with_trends(judged, record, judgement, folder.name)
+    write_parts(folder, drawn, disturbed)
+    _write(folder, record, judgement, judged.store, config)
+    run.record_event(
+        "validation",
+        checkpoint=chosen.name,
+        split=found.split,
+        protocol=found.name,
+        folder=folder.name,
+    )
     return ValidationResult(folder, record, judgement)
 
 
-def _entries(run: RunDirectory, split: str) -> tuple[Entry, ...]:
+def _judged(
+    run: RunDirectory,
+    config: Config,
+    protocol: Protocol,
+    agent: TraceAgent,
+    entries: tuple[Entry, ...],
+) -> Judged:
+    """The images as they are judged, damaged where the protocol says so, and where they are."""
+    originals = store = ImageStore(run.images)
+    if protocol.settings.inputs == "degraded":
+        store = ImageStore(run.variants)
+        change = degraded(config.data.degrade)
+        entries = tuple(write_variants(entries, change, source=originals, target=store))
+    ids = {entry.id for entry in entries}
+
+    @cache
+    def features_of(image: str) -> Vector:
+        return features((store if image in ids else originals).input(image))
+
+    return Judged(run, config, protocol, agent, entries, store, features_of)
+
+
+def _entries(run: RunDirectory, protocol: Protocol) -> tuple[Entry, ...]:
+    """The images that the protocol takes."""
+    split = protocol.split
     entries = Catalog.load(run.catalog).split(split)
     if not entries:
         raise DataError(
@@ -161,19 +213,17 @@ def _entries(run: RunDirectory, split: str) -> tuple[Entry, ...]:
             hint="Choose another with --split or validation.split, or give it a share with "
             f"data.split.{split} and prepare the images again.",
         )
-    return entries
+    evaluated = evaluations(run) if protocol.settings.sampling == "least-evaluated" else None
+    return sample(entries, protocol, evaluated)
 
 
 def _baselines(
-    run: RunDirectory,
-    config: Config,
-    against: Sequence[str] | None,
-    features_of: Callable[[str], Vector],
+    judged: Judged, against: Sequence[str] | None
 ) -> tuple[list[Chooser | Search], list[str]]:
     """The baselines, and notes on those that only the configuration's default asked for."""
-    names = list(config.validation.against if against is None else against)
+    names = list(judged.config.validation.against if against is None else against)
     from_table = [name for name in dict.fromkeys(names) if name in FROM_TABLE]
-    measured = _measured(run, features_of) if from_table else None
+    measured = _measured(judged.run, judged.features) if from_table else None
     notes = []
     if against is None and measured is None and from_table:
         names = [name for name in names if name not in FROM_TABLE]
@@ -183,7 +233,13 @@ def _baselines(
             "settings (ppo.warm_start.enabled makes it)."
         )
         _LOG.warning("%s", notes[-1])
-    return parse_baselines(names, measured), notes
+    incumbent = None
+    if INCUMBENT in names:
+        best = TraceAgent.from_run(judged.run, "best")
+        incumbent = PolicyChooser(best, judged.features, name=INCUMBENT)
+        if best.name == judged.agent.name:
+            notes.append("The incumbent is the judged checkpoint itself.")
+    return parse_baselines(names, measured, incumbent), notes
 
 
 def _measured(run: RunDirectory, features_of: Callable[[str], Vector]) -> Measured | None:

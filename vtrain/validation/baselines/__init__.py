@@ -21,6 +21,7 @@ from vtrain.validation.baselines.measured import (
 from vtrain.validation.baselines.protocol import (
     BEST_FIXED,
     DEFAULT,
+    INCUMBENT,
     POLICY,
     Chooser,
     Search,
@@ -33,6 +34,7 @@ __all__ = [
     "BEST_FIXED",
     "DEFAULT",
     "FROM_TABLE",
+    "INCUMBENT",
     "KNOWN",
     "POLICY",
     "Agent",

@@ -15,7 +15,7 @@ from vtrain.validation.baselines.measured import (
     NeighbourChooser,
     PortfolioChooser,
 )
-from vtrain.validation.baselines.protocol import BEST_FIXED, Chooser, Search
+from vtrain.validation.baselines.protocol import BEST_FIXED, INCUMBENT, Chooser, Search
 from vtrain.validation.baselines.search import CmaesSearch, TpeSearch
 from vtrain.validation.baselines.trees import TreesChooser
 
@@ -41,25 +41,29 @@ KNOWN = (
     "random",
     "tpe",
     "cmaes",
+    INCUMBENT,
 )
 """Baselines that `parse_baselines` understands."""
 _PACKAGES = {"trees": ("sklearn", "scikit-learn"), "tpe": ("optuna",) * 2, "cmaes": ("cma",) * 2}
 """What a baseline needs of the extra ``baselines``: the module, and its name for pip."""
 
 
-def parse_baselines(names: Sequence[str], measured: Measured | None) -> list[Chooser | Search]:
+def parse_baselines(
+    names: Sequence[str], measured: Measured | None, incumbent: Chooser | None = None
+) -> list[Chooser | Search]:
     """The baselines of these names, each once, in order.
 
     Args:
         names: From `KNOWN`.
         measured: Settings measured on training images; those of `FROM_TABLE` need them.
+        incumbent: The policy of the run's best checkpoint, for the baseline of that name.
 
     Raises:
         UsageError: A name is not known, its package is not installed, or it needs measured settings
-            and there are none.
+            or the incumbent and there are none.
     """
     check_baselines(names)
-    return [_baseline(name, measured) for name in dict.fromkeys(names)]
+    return [_baseline(name, measured, incumbent) for name in dict.fromkeys(names)]
 
 
 def check_baselines(names: Sequence[str]) -> None:
@@ -79,13 +83,21 @@ def check_baselines(names: Sequence[str]) -> None:
             )
 
 
-def _baseline(name: str, measured: Measured | None) -> Chooser | Search:
+def _baseline(name: str, measured: Measured | None, incumbent: Chooser | None) -> Chooser | Search:
     if name in PRESETS:
         return PresetChooser(name)
     if name == "presets":
         return BestPresetChooser()
     if name == "random":
         return RandomChooser()
+    if name == INCUMBENT:
+        if incumbent is None:
+            raise UsageError(
+                "There is no incumbent to compare with.",
+                hint="Train first: 'vtrain train --run DIR'; or name other baselines with "
+                "--against.",
+            )
+        return incumbent
     if measured is None:
         raise UsageError(
             f"The baseline {name} needs the settings measured on training images, and this "

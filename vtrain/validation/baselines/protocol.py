@@ -13,6 +13,8 @@ POLICY = "policy"
 DEFAULT = "default"
 """Name of the settings that every gain is measured against: VTracer's, on the file as it is."""
 BEST_FIXED = "best-fixed"
+INCUMBENT = "incumbent"
+"""Name of the run's best checkpoint when another one is judged."""
 
 
 class Chooser(Protocol):
