@@ -80,6 +80,8 @@ def config_page() -> str:
             lines += [*_table(_rows(section, schema, f"{name}.")), ""]
     lines += ["## A stage of curriculum.stages", ""]
     lines += _table(_rows(schema["$defs"]["StageConfig"], schema, ""))
+    lines += ["", "## A protocol of validation.protocols", ""]
+    lines += _table(_rows(schema["$defs"]["ProtocolConfig"], schema, ""))
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -47,6 +47,22 @@ def test_the_most_probable_actions_come_in_order_and_are_distinct() -> None:
     assert all(action == canonical(action) for action in actions)
 
 
+def test_draws_come_as_often_as_they_are_probable() -> None:
+    network = PolicyNetwork.from_arrays(arrays(), name="it")
+    observation = np.zeros(OBSERVATION_SIZE, np.float32)
+    generator = np.random.default_rng(0)
+
+    drawn = [network.draw(observation, generator) for _ in range(2000)]
+
+    # The first row (alpha) is never inert: its level is what was drawn.
+    share = np.bincount([action[0] for action in drawn], minlength=2) / len(drawn)
+    expected = np.exp(network.log_probabilities(observation)[0])
+    assert share == pytest.approx(expected, abs=0.04)
+    assert all(action == canonical(action) for action in drawn)
+    again = np.random.default_rng(0)
+    assert drawn[:20] == [network.draw(observation, again) for _ in range(20)]
+
+
 def test_joint_actions_come_by_falling_probability() -> None:
     generator = np.random.default_rng(4)
     rows = [np.log(generator.dirichlet(np.ones(n))).astype(np.float32) for n in (2, 3, 4)]

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 from vtrain.validation.statistics import (
     Interval,
     geometric_mean,
+    guarded_ratio,
+    holm,
     interquartile_mean,
     mean_interval,
+    mean_test,
+    middle_interval,
     verdict,
     wilson_interval,
     worst_mean,
@@ -149,3 +153,101 @@ def test_a_verdict_needs_the_interval_on_one_side_of_zero(
     low: float, high: float, expected: str
 ) -> None:
     assert verdict(Interval((low + high) / 2, low, high)) == expected
+
+
+def test_a_p_value_is_below_the_level_where_the_interval_excludes_zero() -> None:
+    generator = np.random.default_rng(3)
+    found = [mean_test(generator.normal(0.4, 1, 30), resamples=2000, seed=n) for n in range(80)]
+
+    excluded = [test.interval.low > 0 or test.interval.high < 0 for test in found]
+    claimed = [test.p < 0.05 for test in found]
+    assert 10 < sum(excluded) < 70
+    # The guarded ratio may only forbid a claim, and a rounded quantile decides a few.
+    assert sum(a != b for a, b in zip(excluded, claimed, strict=True)) <= 6
+    assert sum(claimed) <= sum(excluded) + 1
+
+
+@pytest.mark.parametrize("shape", ["normal", "sparse", "losing"])
+def test_zero_is_rejected_as_rarely_as_the_level_says(shape: str) -> None:
+    generator = np.random.default_rng(11)
+    table = {
+        "normal": generator.normal(size=(300, 60)),
+        "sparse": generator.normal(size=(300, 60)) * (generator.random((300, 60)) < 0.1),
+        "losing": 1 - generator.exponential(size=(300, 60)),
+    }[shape]
+    rejected = sum(
+        mean_test(values, resamples=400, seed=n).p < 0.05 for n, values in enumerate(table)
+    )
+
+    # A twentieth of 300 is 15, with a standard error of 4.
+    assert rejected <= 27
+
+
+def test_more_resamples_are_not_needed_for_a_small_p_value() -> None:
+    assert mean_test([1.0, 1.1, 0.9, 1.2, 1.0, 0.8, 1.05, 0.95], resamples=100).p < 1e-5
+
+
+def test_few_groups_that_differ_claim_less_than_their_interval() -> None:
+    values = [0.0] * 57 + [1.0, 1.2, 0.9]
+
+    assert mean_test(values, resamples=2000).p > 0.05
+    assert mean_test([0.0] * 5, resamples=100).p == 1.0
+    assert mean_test([1.0, 2.0], groups=["a", "a"]).p == 1.0
+
+
+def test_the_guarded_ratio_is_the_smaller_of_both() -> None:
+    even = [0.0, 1.0, 2.0]
+
+    assert guarded_ratio(even) == pytest.approx(math.sqrt(3))
+    assert guarded_ratio([0.1] * 78 + [-3.0, 4.0]) < 1.96
+    assert guarded_ratio([1.0, 1.0]) == math.inf
+    assert guarded_ratio([0.0, 0.0]) == 0.0
+
+
+def test_holm_multiplies_by_what_is_left_and_never_falls() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_holm_keeps_the_order_and_only_raises(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+
+    assert all(new >= old for new, old in zip(adjusted, p_values, strict=True))
+    ranked = [new for _, new in sorted(zip(p_values, adjusted, strict=True))]
+    assert ranked == sorted(ranked)
+    assert all(0 <= value <= 1 for value in adjusted)
+
+
+def test_many_true_nulls_are_rarely_claimed_together() -> None:
+    generator = np.random.default_rng(1)
+    families = sum(min(holm(generator.random(30).tolist())) < 0.05 for _ in range(400))
+
+    # A twentieth of 400 is 20, with a standard error of 4.
+    assert families <= 36
+
+
+@pytest.mark.parametrize("n", [12, 60])
+def test_middle_interval_covers_the_truth_as_often_as_it_says(n: int) -> None:
+    generator = np.random.default_rng(7)
+    covered = 0
+    for seed in range(300):
+        found = middle_interval(generator.standard_t(3, n) + 1, resamples=500, seed=seed)
+        covered += found.low <= 1.0 <= found.high
+
+    # 95 % of 300 is 285; four standard errors are 15. The BCa interval of few values is short.
+    assert 264 <= covered <= 300
+
+
+def test_middle_interval_is_of_the_interquartile_mean_and_resamples_groups_whole() -> None:
+    values = np.repeat([0.0, 1.0, 2.0, 3.0, 4.0, 90.0], 10)
+    groups = [str(number) for number in range(6) for _ in range(10)]
+
+    alone = middle_interval(values, resamples=1000)
+    grouped = middle_interval(values, groups=groups, resamples=1000)
+
+    assert alone.value == grouped.value == pytest.approx(interquartile_mean(values))
+    assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
+    assert middle_interval([2.0, 2.0]) == Interval(2.0, 2.0, 2.0)
+    assert middle_interval([1.0, 2.0], groups=["a", "a"]).high == math.inf

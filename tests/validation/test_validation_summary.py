@@ -6,10 +6,12 @@ import pytest
 
 from tests.validation.judging import TASTES, Bench, Fixed, entry, measurement
 from vtrain.config.scoring import ScoringConfig
+from vtrain.config.validation import SuccessConfig
 from vtrain.environment.measurement import Measurement, Request, failed
 from vtrain.errors import UsageError
 from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
 from vtrain.validation.judge import Judgement, judge
+from vtrain.validation.statistics import holm
 from vtrain.validation.summary import ALL, summarise
 from vtrain.validation.thresholds import METRICS, check, metric, parse_thresholds
 
@@ -165,3 +167,64 @@ def test_all_comes_before_the_categories(judgement: Judgement) -> None:
     order = list(dict.fromkeys(f.category for f in summarise(judgement, resamples=100).figures))
 
     assert order == [ALL, "simple", "text"]
+
+
+def test_verdicts_follow_the_adjustment_for_all_comparisons(judgement: Judgement) -> None:
+    summary = summarise(judgement, resamples=200)
+
+    adjusted = [found.adjusted for found in summary.comparisons]
+    assert adjusted == pytest.approx(holm([found.p or 0.0 for found in summary.comparisons]))
+    for found in summary.comparisons:
+        assert found.adjusted is not None
+        assert (found.verdict == "not distinguishable") == (found.adjusted >= 0.05)
+        assert found.middle is not None
+
+
+def test_success_asks_each_category_for_its_own_threshold(judgement: Judgement) -> None:
+    """Half the size earns lambda; text gains 3 in looks, simple logos 1."""
+    high = SuccessConfig(simple=1.2, text=1.2)
+
+    plain = summarise(judgement, resamples=100)
+    strict = summarise(judgement, resamples=100, success=high)
+
+    assert plain.of("fidelity").success.value == 1.0  # type: ignore[union-attr]
+    found = {name: strict.of("fidelity", category=name).success for name in ("simple", "text")}
+    assert found["simple"] is not None
+    assert found["text"] is not None
+    assert (found["simple"].value, found["text"].value) == (0.0, 1.0)
+    assert strict.of("fidelity").success.value == 0.5  # type: ignore[union-attr]
+
+
+def test_regret_is_measured_from_the_best_known_of_each_image(judgement: Judgement) -> None:
+    summary = summarise(judgement, resamples=100)
+
+    assert summary.of("fidelity").regret == 0.0
+    lost = summary.of("fidelity", chooser="default").regret
+    assert lost == pytest.approx(summary.against("default", "fidelity").difference.value)
+
+
+def test_a_known_trace_that_is_better_raises_every_regret() -> None:
+    poster = canonical(encode_settings(PRESETS["poster"]))
+    known = {entry(1).id: [measurement(30.0)]}
+
+    found = judge([Fixed("policy", poster)], [entry(1)], engine=Bench(lambda _: measurement(10.0)),
+                  tastes=TASTES, traces=1, scoring=ScoringConfig(), known=known)  # fmt: skip
+
+    assert [row.regret for row in found.rows] == pytest.approx([20.0] * 3)
+
+
+def test_a_metric_of_a_taste_that_was_not_judged_is_not_met(judgement: Judgement) -> None:
+    one = Judgement(
+        tuple(row for row in judgement.rows if row.taste == "compact"),
+        judgement.choosers,
+        {"compact": 1.0},
+        judgement.defaults,
+    )
+
+    outcomes = check(
+        parse_thresholds(["gain=-9", "utility-over-default=-9"], ["default"]),
+        summarise(one, resamples=100),
+    )
+
+    assert [outcome.met for outcome in outcomes] == [False, False]
+    assert "not measured" in str(outcomes[0])

@@ -135,10 +135,9 @@ def findings_of_checks(
     Only checks of the last stage of the curriculum are compared: another stage draws other images.
     Training's gain at a check is the mean of ``gain_mean`` since the check before it.
 
-    Plateau: the best check of the second half is not above the best of the first half by more than
-    the noise, which is the median absolute change between neighbouring checks over sqrt(2) in units
-    of a standard deviation. Regression: checks fall (slope by permutation), while training does not
-    rise. Overfitting: checks fall while training's gain rises.
+    Overfitting: checks fall while training's gain rises (slopes by permutation). Regression: checks
+    fall, and training's gain does not rise. Plateau: the mean of the second half of the checks is
+    not above the best of the first half by more than two standard errors, and they do not rise.
 
     Args:
         records: Of ``metrics.jsonl``, in order.
@@ -172,19 +171,21 @@ def findings_of_checks(
             ),
         )
     half = len(checks) // 2
-    gained = float(checks[half:].max() - checks[:half].max())
-    noise = float(np.median(np.abs(np.diff(checks)))) / 0.6745 / np.sqrt(2)
-    if gained <= noise:
-        return (
-            Finding(
-                "plateau",
-                f"The last {len(checks) - half} checks gained {gained:+.3f} utility on the best of "
-                f"the {half} before, within the noise of a check ({noise:.3f}).",
-                "More of the same training will not help: end it (early_stopping.patience), or "
-                "give it more logos or a larger ppo.ent_coef.",
-            ),
-        )
-    return ()
+    late = checks[half:]
+    gained = float(late.mean() - checks[:half].max())
+    noise = 2 * float(late.std(ddof=1)) / np.sqrt(len(late))
+    late_rise, late_p = slope(late)
+    if gained > noise or (late_rise > 0 and late_p < level):
+        return ()
+    return (
+        Finding(
+            "plateau",
+            f"The last {len(late)} checks are on the mean {gained:+.3f} utility from the best of "
+            f"the {half} before, within their noise ({noise:.3f}), and do not rise.",
+            "More of the same training will not help: end it (early_stopping.patience), or give it "
+            "more logos or a larger ppo.ent_coef.",
+        ),
+    )
 
 
 def _checks(
