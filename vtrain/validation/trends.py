@@ -6,6 +6,7 @@ made beyond noise: regressions by paired tests adjusted for their number, slopes
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from vtrain.validation.results import RESULTS, SCHEMA, finished_folders, policy_
 from vtrain.validation.statistics import MeanTest, holm, mean_test
 from vtrain.validation.summary import ALL
 
+_LOG = logging.getLogger(__name__)
+
 LEVEL = 0.05
 """Chance of a false finding, for each kind."""
 _FEWEST_CHECKS = 6
@@ -34,15 +37,15 @@ _NAMED = 5
 def history(runs: Sequence[RunDirectory]) -> tuple[Past, ...]:
     """All finished validations of runs, the oldest first, a line for each taste.
 
-    Results that cannot be read are left out: a history does not end at one damaged file.
+    Results that cannot be read are left out with a warning.
     """
     found = []
     for run in runs:
         for folder in finished_folders(run):
             try:
                 found += _past(run, folder)
-            except (DataError, KeyError, TypeError):
-                continue
+            except (DataError, KeyError, TypeError) as error:
+                _LOG.warning("%s is left out of the history: %s", folder, error)
     return tuple(sorted(found, key=lambda item: (item.created, item.run, item.folder)))
 
 
