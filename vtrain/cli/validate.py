@@ -197,8 +197,14 @@ def compare(
 
     Example: vtrain validate compare runs/one runs/two -o comparison
     """
-    from vtrain.cli.output import print_json, print_table, say
-    from vtrain.validation.compare import compare_runs, comparison_json, tables, write_comparison
+    from vtrain.cli.output import print_json, say
+    from vtrain.validation.compare import (
+        PAGE,
+        compare_runs,
+        comparison_json,
+        comparison_text,
+        write_comparison,
+    )
 
     found = compare_runs(runs)
     if output is not None:
@@ -206,13 +212,9 @@ def compare(
     if as_json:
         print_json(comparison_json(found))
         return
-    for table in tables(found):
-        print_table(table.columns, table.rows, title=table.title)
-        say("")
-    for note in found.notes:
-        say(f"Note: {note}")
+    say(comparison_text(found))
     if output is not None:
-        say(f"Report: {output / 'comparison.html'}")
+        say(f"Report: {output / PAGE}")
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from vtrain.validation.judge import Judgement
 from vtrain.validation.plots import png, svg
 from vtrain.validation.rebuild import find_folder, write_plots
 from vtrain.validation.regression import Change, paired_changes
-from vtrain.validation.report import Table, interval, ratio
+from vtrain.validation.report import Table, aligned, interval, ratio
 from vtrain.validation.results import RESULTS, Record, read_judgement, read_record
 
 PAGE = "comparison.html"
@@ -99,15 +99,15 @@ def tables(comparison: Comparison) -> list[Table]:
     first = comparison.compared[0]
     found = [
         Table(
-            "Each policy on the logos that it was judged on",
-            ("validation", "checkpoint", "taste", "logos", *_COLUMNS),
+            f"At {taste}: each policy on the logos that it was judged on",
+            ("validation", "checkpoint", "logos", *_COLUMNS),
             tuple(
-                (item.name, item.record.checkpoint, taste, *_cells(item.record, taste))
-                for taste in _tastes(comparison)
+                (item.name, item.record.checkpoint, *_cells(item.record, taste))
                 for item in comparison.compared
                 if taste in item.record.tastes
             ),
         )
+        for taste in _tastes(comparison)
     ]
     rows = [
         (
@@ -130,6 +130,15 @@ def tables(comparison: Comparison) -> list[Table]:
             )
         )
     return found
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """The tables and notes as plain text, at most about 120 columns wide."""
+    lines = []
+    for found in tables(comparison):
+        lines += [found.title, *aligned(found), ""]
+    lines += [f"Note: {note}" for note in comparison.notes]
+    return "\n".join([*lines, _LEGEND])
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -218,15 +227,11 @@ def _folder(path: Path) -> Path:
 
 
 def _names(paths: Sequence[Path], folders: Sequence[Path]) -> list[str]:
-    """The runs' names or, where two have the same, the validations' paths."""
-    runs = [folder.resolve().parent.parent.name for folder in folders]
-    if len(set(runs)) == len(runs):
-        return runs
-    validations = [
-        f"{run}/{folder.resolve().name}" for run, folder in zip(runs, folders, strict=True)
-    ]
-    if len(set(validations)) == len(validations):
-        return validations
+    """The runs' names; the validations' names where all are of one run; else the paths."""
+    runs = [folder.resolve().parent.parent for folder in folders]
+    for names in ([run.name for run in runs], [folder.resolve().name for folder in folders]):
+        if len(set(names)) == len(names) and (names[0] == runs[0].name or len(set(runs)) == 1):
+            return names
     return [str(path) for path in paths]
 
 

@@ -87,8 +87,8 @@ class Regression:
         }
         return (
             f"At {change.taste} the policy is {known[change.verdict]} {self.checkpoint} ({base}): "
-            f"mean utility {change.difference} over {change.n} logos, interval of "
-            f"{change.confidence:.1%}"
+            f"mean utility {change.difference} over {change.n} logos "
+            f"({change.confidence:.1%} interval)"
         )
 
     def sentences(self) -> list[str]:
