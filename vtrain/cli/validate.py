@@ -141,14 +141,17 @@ def judge(
 
     Example: vtrain validate --run runs/logos --against default,best-fixed --fail-under gain=3
     """
-    from vtrain.validation.interruption import interruptible
-
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)
         return
     command = _Command.begin(junit=junit, on_fail=on_fail)
+    # All that a failure needs is imported now: a signal may come while something else is.
+    from vtrain.validation import hooks, job  # noqa: F401
+    from vtrain.validation.interruption import interruptible
+
     try:
-        with interruptible(_seconds(timeout, "--timeout")) as check:
+        limit = _seconds(timeout, "--timeout")
+        with interruptible(limit, spent=command.seconds) as check:
             directory = command.open(run)
             settings = command.configure(directory, config, set_)
             if quiet:
@@ -242,6 +245,13 @@ class _Command:
             )
         return cls(now(), time.monotonic(), junit, on_fail)
 
+    @property
+    def seconds(self) -> float:
+        """Time since it began (s)."""
+        import time
+
+        return time.monotonic() - self.begun
+
     def open(self, run: Path | None) -> RunDirectory:
         from vtrain.rundir import RunDirectory
 
@@ -313,15 +323,13 @@ class _Command:
             say(complaint)
 
     def _write_junit(self, error: Exception | None) -> None:
-        import time
-
         from vtrain.rundir import write_text
         from vtrain.validation.job import junit_cases
         from vtrain.validation.junit import junit_xml
 
         if self.junit is None or (error is None and self.finding is None):
             return
-        seconds = time.monotonic() - self.begun
+        seconds = self.seconds
         cases = junit_cases(self.job, self.finding, error, seconds=seconds)
         write_text(self.junit, junit_xml(cases, started=self.started, seconds=seconds))
 

@@ -14,7 +14,7 @@ from vtrain.rundir import RunDirectory
 from vtrain.validation.compare_plots import PLOT_TEXTS, comparison_plots
 from vtrain.validation.fingerprint import Protocol, read_protocol
 from vtrain.validation.judge import Judgement
-from vtrain.validation.plots import png, svg
+from vtrain.validation.plots import files_of
 from vtrain.validation.rebuild import find_folder, write_plots
 from vtrain.validation.regression import Change, paired_changes
 from vtrain.validation.report import Table, aligned, interval, ratio
@@ -138,7 +138,7 @@ def comparison_text(comparison: Comparison) -> str:
     for found in tables(comparison):
         lines += [found.title, *aligned(found), ""]
     lines += [f"Note: {note}" for note in comparison.notes]
-    return "\n".join([*lines, _LEGEND])
+    return "\n".join([*lines, *_LEGEND])
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     figures = comparison_plots(
         [(item.name, item.record, item.changes) for item in comparison.compared]
     )
-    plots = {name: (png(figure), svg(figure)) for name, figure in figures.items()}
+    plots = {name: files_of(figure) for name, figure in figures.items()}
     write_plots(folder / "plots", plots)
     title = f"Comparison of {len(comparison.compared)} validations"
     text = page(
@@ -187,16 +187,19 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
             for found in tables(comparison)
             for part in (element("h2", found.title), table(found.columns, found.rows))
         ),
-        element("p", _LEGEND, kind="quiet"),
+        *(element("p", text, kind="quiet") for text in _LEGEND),
     )
     write_text(folder / PAGE, text)
 
 
 _COLUMNS = ("gain", "better", "bytes", "segments", "utility", "failed")
 _LEGEND = (
-    "gain: appearance minus that of VTracer's default. better: share of logos with a gain above 0. "
-    "bytes, segments: over the default's. utility: appearance minus lambda times cost. The "
-    "coverage of the intervals of the differences is widened for the number of tastes (Holm)."
+    (
+        "gain: appearance minus that of VTracer's default. better: share of logos with a gain "
+        "above 0."
+    ),
+    "bytes, segments: over the default's. utility: appearance minus lambda times cost.",
+    "coverage: that of the interval, widened for the number of tastes (Holm).",
 )
 
 

@@ -12,6 +12,14 @@ from vtrain.errors import Stopped, TimeLimitReached, VtrainError
 _KEPT = "What was measured is kept: the same command goes on from there."
 
 
+class _Interruption(BaseException):
+    """Ends the block. As with Ctrl-C, nothing that handles errors on its way may stop it."""
+
+    def __init__(self, error: VtrainError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class _Request:
     """The error that ends the block once a signal has come."""
 
@@ -21,7 +29,7 @@ class _Request:
 
     def check(self) -> None:
         if self._error is not None:
-            raise self._error
+            raise _Interruption(self._error)
 
     def on_term(self, number: int, _frame: FrameType | None) -> None:
         if isinstance(self._error, Stopped):  # the second one ends the process at once
@@ -43,18 +51,21 @@ class _Request:
         unwinding = self._error is not None
         self._error = error
         if not unwinding:
-            raise error
+            raise _Interruption(error)
 
 
 @contextmanager
-def interruptible(time_limit: float = 0.0) -> Iterator[Callable[[], None]]:
-    """A block that SIGTERM and a time limit end with an error, as Ctrl-C does.
+def interruptible(time_limit: float = 0.0, *, spent: float = 0.0) -> Iterator[Callable[[], None]]:
+    """A block that SIGTERM and a time limit end with an error, as Ctrl-C does; main thread only.
 
-    The error is raised wherever the main thread is. Should that be a place where Python drops
-    errors (a finaliser), the function that this gives raises it again: call it now and then.
+    The block is left wherever the main thread is. A module that is being imported then stays
+    broken: what is needed after the block should be imported before. Should a signal come where
+    Python drops what is raised (a finaliser), the function that this gives leaves the block: call
+    it now and then.
 
     Args:
-        time_limit: From now (s); 0 for none.
+        time_limit: Time that is given (s); 0 for any.
+        spent: What of it is over already (s).
 
     Raises:
         Stopped: SIGTERM came.
@@ -63,9 +74,13 @@ def interruptible(time_limit: float = 0.0) -> Iterator[Callable[[], None]]:
     request = _Request(time_limit)
     handlers = {signal.SIGTERM: request.on_term, signal.SIGALRM: request.on_alarm}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    signal.setitimer(signal.ITIMER_REAL, time_limit)
     try:
+        if time_limit and spent >= time_limit:
+            signal.raise_signal(signal.SIGALRM)
+        signal.setitimer(signal.ITIMER_REAL, max(0.0, time_limit - spent))
         yield request.check
+    except _Interruption as interruption:
+        raise interruption.error from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         for number, handler in before.items():

@@ -205,6 +205,13 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def files_of(figure: Figure) -> tuple[bytes, bytes]:
+    """The figure as a PNG and as an SVG file, in one layout."""
+    pixels = png(figure)
+    figure.set_layout_engine("none")  # what was found for the first is taken for the second
+    return pixels, svg(figure)
+
+
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)

@@ -14,7 +14,7 @@ from vtrain.validation.fingerprint import Protocol, write_protocol
 from vtrain.validation.gallery import Exhibit, exhibits, pick
 from vtrain.validation.judge import Judgement
 from vtrain.validation.page import html_report
-from vtrain.validation.plots import all_plots, png, svg
+from vtrain.validation.plots import all_plots, files_of
 from vtrain.validation.report import text_report
 from vtrain.validation.results import (
     RESULTS,
@@ -141,7 +141,7 @@ def _write_reports(
 ) -> None:
     write_text(folder / REPORT, text_report(record))
     figures = all_plots(judgement, record.summary)
-    plots = {name: (png(figure), svg(figure)) for name, figure in figures.items()}
+    plots = {name: files_of(figure) for name, figure in figures.items()}
     write_plots(folder / PLOTS, plots)
     pixels = {name: files[0] for name, files in plots.items()}
     page = html_report(record, pixels, gallery, config, without_gallery=missing)
