@@ -26,7 +26,7 @@ from vtrain.rundir import RunDirectory
 
 pytestmark = pytest.mark.faults
 ARGUMENTS = ("--against", "default,random", "--traces", "24", "--quiet")
-FILES = ("results.json", "rows.jsonl", "defaults.jsonl", "protocol.json")
+FILES = ("results.json", "rows.jsonl", "defaults.jsonl", "fingerprint.json")
 
 
 @pytest.fixture(scope="module")

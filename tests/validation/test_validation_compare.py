@@ -13,7 +13,10 @@ from tests.validation.unattended import environment, judged, make_run, save_poli
 from vtrain.errors import UsageError
 from vtrain.rundir import RunDirectory, read_json, write_json
 from vtrain.validation.compare import compare_runs, comparison_text, write_comparison
-from vtrain.validation.fingerprint import PROTOCOL
+from vtrain.validation.fingerprint import FINGERPRINT
+
+HOSTILE = r"_<i>$\default$ ^{"
+"""A folder's name that is markup to a page, and a broken formula and a hidden label to a plot."""
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +24,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDirectory, RunDir
     """Two runs on the same logos: one draws with the recipe, the other as VTracer's default."""
     folder = tmp_path_factory.mktemp("compare")
     first = make_run(folder / "recipe")
-    shutil.copytree(first.root, folder / "<i>default")
-    second = RunDirectory(folder / "<i>default")
+    shutil.copytree(first.root, folder / HOSTILE)
+    second = RunDirectory(folder / HOSTILE)
     for run, preset in ((first, "recipe"), (second, "default")):
         save_policy(run, 512, preset)
         assert validate_command(run, "--quiet").returncode == 0
@@ -73,7 +76,7 @@ def test_the_command_writes_tables_plots_and_json(
 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [item["name"] for item in found["compared"]] == ["recipe", "<i>default"]
+    assert [item["name"] for item in found["compared"]] == ["recipe", HOSTILE]
     assert found["compared"][0]["changes"] == []
     assert {change["verdict"] for change in found["compared"][1]["changes"]} == {"worse"}
     written = read_json(tmp_path / "out" / "comparison.json")
@@ -85,7 +88,7 @@ def test_the_command_writes_tables_plots_and_json(
     reader.feed((tmp_path / "out" / "comparison.html").read_text(encoding="utf-8"))
     assert "i" not in reader.tags
     assert reader.tags.count("img") == 2
-    assert "<i>default" in reader.text
+    assert HOSTILE in reader.text
 
 
 def test_the_command_prints_figures_and_differences(
@@ -127,7 +130,7 @@ def test_files_repeat_to_the_byte(runs: tuple[RunDirectory, RunDirectory], tmp_p
 def test_what_was_judged_otherwise_is_told(
     copies: tuple[RunDirectory, RunDirectory], key: str, value: object, note: str, *, paired: bool
 ) -> None:
-    path = copies[1].validation / judged(copies[1])[0] / PROTOCOL
+    path = copies[1].validation / judged(copies[1])[0] / FINGERPRINT
     write_json(path, {**read_json(path), key: value})
 
     found = compare_runs([run.root for run in copies])
@@ -140,7 +143,7 @@ def test_what_was_judged_otherwise_is_told(
 def test_a_validation_of_an_earlier_version_is_shown_but_not_paired(
     copies: tuple[RunDirectory, RunDirectory], tmp_path: Path
 ) -> None:
-    (copies[0].validation / judged(copies[0])[0] / PROTOCOL).unlink()
+    (copies[0].validation / judged(copies[0])[0] / FINGERPRINT).unlink()
 
     found = compare_runs([run.root for run in copies])
     write_comparison(tmp_path / "out", found)

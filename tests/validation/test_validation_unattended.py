@@ -28,7 +28,7 @@ from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.load import load_config
 from vtrain.errors import TimeLimitReached
 from vtrain.rundir import RunDirectory
-from vtrain.validation.fingerprint import judged_before, protocol_of
+from vtrain.validation.fingerprint import fingerprint_of, judged_before
 from vtrain.validation.interruption import interruptible
 from vtrain.validation.validate import TABLE, entries_of, validate
 
@@ -112,7 +112,7 @@ def known(
 ) -> Path | None:
     """The judgement that a validation with these would repeat."""
     config = load_config([str(run.config)], overrides).config
-    protocol = protocol_of(
+    fingerprint = fingerprint_of(
         run,
         config,
         CheckpointStore(run.checkpoints).resolve("best"),
@@ -122,7 +122,7 @@ def known(
         split=split,
         traces=traces,
     )
-    return judged_before(run, protocol)
+    return judged_before(run, fingerprint)
 
 
 def test_what_decides_the_figures_makes_a_judgement_new(run: RunDirectory) -> None:
@@ -226,24 +226,29 @@ def measured(run: RunDirectory) -> int:
         return int(connection.execute("SELECT count(*) FROM entry").fetchone()[0])
 
 
-def test_sigterm_while_measuring_ends_with_143_and_leaves_nothing(run: RunDirectory) -> None:
+@pytest.mark.parametrize("all_processes", [False, True])
+def test_sigterm_while_measuring_ends_with_143_and_leaves_nothing(
+    run: RunDirectory, *, all_processes: bool
+) -> None:
     before, begun = judged(run), measured(run)
     process = subprocess.Popen(
         [*COMMAND, "--run", run.root, "--against", "random", "--traces", "64"],
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     while measured(run) == begun:
         assert process.poll() is None
         time.sleep(0.05)
 
-    process.send_signal(signal.SIGTERM)
+    # systemd sends it to the workers too.
+    (os.killpg if all_processes else os.kill)(process.pid, signal.SIGTERM)
     _, said = process.communicate(timeout=60)
 
     assert process.returncode == 143
-    assert "stopped by SIGTERM" in said
-    assert "Traceback" not in said
+    assert said.startswith("Stopped: The validation was stopped by SIGTERM")
+    assert len(said.splitlines()) == 2
     assert judged(run) == before
 
 

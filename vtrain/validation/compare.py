@@ -12,7 +12,7 @@ from vtrain.files import write_json, write_text
 from vtrain.html import element, image, page, table
 from vtrain.rundir import RunDirectory
 from vtrain.validation.compare_plots import PLOT_TEXTS, comparison_plots
-from vtrain.validation.fingerprint import Protocol, read_protocol
+from vtrain.validation.fingerprint import Fingerprint, read_fingerprint
 from vtrain.validation.judge import Judgement
 from vtrain.validation.plots import files_of
 from vtrain.validation.rebuild import find_folder, write_plots
@@ -245,7 +245,7 @@ def _load(name: str, folder: Path) -> Compared:
 
 def _pair(first: Compared, other: Compared) -> tuple[Compared, list[str]]:
     """The other one with its changes, and what a reader must know of them."""
-    ours, theirs = _protocol(first), _protocol(other)
+    ours, theirs = _fingerprint(first), _fingerprint(other)
     if ours is None or theirs is None:
         name = (first if ours is None else other).name
         why = f"{name} does not tell how it was judged, as an earlier version wrote it"
@@ -268,8 +268,8 @@ def _pair(first: Compared, other: Compared) -> tuple[Compared, list[str]]:
     return found, [f"{other.name} beside {first.name}: {reason}."] if reason else []
 
 
-def _protocol(item: Compared) -> Protocol | None:
+def _fingerprint(item: Compared) -> Fingerprint | None:
     try:
-        return read_protocol(item.folder)
+        return read_fingerprint(item.folder)
     except DataError:  # of an earlier version: its figures are shown, but not paired
         return None

@@ -48,7 +48,7 @@ def _fronts(items: Sequence[Item]) -> Figure:
             color=COLOURS[place % len(COLOURS)],
             marker=_MARKERS[place % len(_MARKERS)],
             capsize=3,
-            label=name,
+            label=_plain(name),
         )
         if place == 0:
             for f in points:
@@ -92,14 +92,19 @@ def _differences(items: Sequence[Item]) -> Figure:
             capsize=3,
         )
     axes.axvline(0, color="#000000", linewidth=1)
-    labels = [f"{name}, {change.taste} ({change.n} logos)" for _, name, change in lines]
+    labels = [f"{_plain(name)}, {change.taste} ({change.n} logos)" for _, name, change in lines]
     axes.set_yticks(range(len(lines)), labels, fontsize=8)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.grid(visible=True, axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"mean utility minus that of {items[0][0]}; to the right it is better")
+    axes.set_xlabel(f"mean utility minus that of {_plain(items[0][0])}; to the right it is better")
     axes.set_title("Differences logo by logo, with intervals widened for the number of tastes")
     return figure
+
+
+def _plain(name: str) -> str:
+    """A folder's name as text: a dollar begins a formula, and a first underscore hides a label."""
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def _spread(value: float, low: float, high: float) -> tuple[float, float]:

@@ -19,12 +19,12 @@ from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, read_json, write_json
 from vtrain.validation.results import folders
 
-PROTOCOL = "protocol.json"
+FINGERPRINT = "fingerprint.json"
 SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class Fingerprint:
     """What decides the figures of a judgement.
 
     Attributes:
@@ -60,11 +60,11 @@ class Protocol:
     version: str
 
     @property
-    def fingerprint(self) -> str:
+    def digest(self) -> str:
         """Digest of all of it: equal ones give equal figures."""
         return _digest(asdict(self))
 
-    def differs(self, other: Protocol) -> str:
+    def differs(self, other: Fingerprint) -> str:
         """Why figures of `other` cannot be compared with these; empty when they can."""
         if (self.split, self.image_ids) != (other.split, other.image_ids):
             return (
@@ -82,7 +82,7 @@ class Protocol:
         return ""
 
 
-def protocol_of(
+def fingerprint_of(
     run: RunDirectory,
     config: Config,
     checkpoint: Checkpoint,
@@ -92,8 +92,8 @@ def protocol_of(
     against: Sequence[str] | None,
     split: str,
     traces: int,
-) -> Protocol:
-    """The protocol of a judgement.
+) -> Fingerprint:
+    """The fingerprint of a judgement.
 
     Args:
         run: The run directory.
@@ -114,7 +114,7 @@ def protocol_of(
     for key in ("split", "traces", "against", "every_updates", "images"):
         del sections["validation"][key]
     names = config.validation.against if against is None else against
-    return Protocol(
+    return Fingerprint(
         checkpoint=checkpoint.name,
         files={name: found.sha256 for name, found in sorted(checkpoint.manifest.files.items())},
         split=split,
@@ -132,53 +132,53 @@ def protocol_of(
     )
 
 
-def write_protocol(folder: Path, protocol: Protocol) -> None:
-    """Write `protocol.json`.
+def write_fingerprint(folder: Path, fingerprint: Fingerprint) -> None:
+    """Write `fingerprint.json`.
 
     Raises:
         StorageError: It cannot be written.
     """
-    document = {"fingerprint": protocol.fingerprint, **asdict(protocol)}
-    write_json(folder / PROTOCOL, document, schema=SCHEMA)
+    document = {"digest": fingerprint.digest, **asdict(fingerprint)}
+    write_json(folder / FINGERPRINT, document, schema=SCHEMA)
 
 
-def read_protocol(folder: Path) -> Protocol:
-    """Read what `write_protocol` wrote.
+def read_fingerprint(folder: Path) -> Fingerprint:
+    """Read what `write_fingerprint` wrote.
 
     Raises:
         DataError: The file is missing, as in folders of earlier versions, or damaged.
     """
-    document = read_json(folder / PROTOCOL, schema=SCHEMA)
-    fields = {key: value for key, value in document.items() if key not in ("schema", "fingerprint")}
+    document = read_json(folder / FINGERPRINT, schema=SCHEMA)
+    fields = {key: value for key, value in document.items() if key not in ("schema", "digest")}
     try:
-        return Protocol(**{**fields, "against": tuple(fields["against"])})
+        return Fingerprint(**{**fields, "against": tuple(fields["against"])})
     except (KeyError, TypeError) as error:
         raise DataError(
-            f"{folder / PROTOCOL} is damaged: {error!r}.",
+            f"{folder / FINGERPRINT} is damaged: {error!r}.",
             hint="Make it again with 'vtrain validate --run DIR'.",
         ) from error
 
 
-def judged_before(run: RunDirectory, protocol: Protocol) -> Path | None:
-    """The newest finished judgement with exactly this protocol; None when there is none."""
+def judged_before(run: RunDirectory, fingerprint: Fingerprint) -> Path | None:
+    """The newest finished judgement with exactly this fingerprint; None when there is none."""
     return next(
         (
             folder
-            for folder, found in protocols(run)
-            if found is not None and found.fingerprint == protocol.fingerprint
+            for folder, found in fingerprints(run)
+            if found is not None and found.digest == fingerprint.digest
         ),
         None,
     )
 
 
-def protocols(run: RunDirectory) -> list[tuple[Path, Protocol | None]]:
-    """The finished judgements of a run, the newest first; None where the protocol is not told."""
+def fingerprints(run: RunDirectory) -> list[tuple[Path, Fingerprint | None]]:
+    """The finished judgements of a run, the newest first; None where it is not told."""
     return [(folder, _known(folder)) for folder in folders(run)]
 
 
-def _known(folder: Path) -> Protocol | None:
+def _known(folder: Path) -> Fingerprint | None:
     try:
-        return read_protocol(folder)
+        return read_fingerprint(folder)
     except DataError:  # of an earlier version, or damaged: it is compared with nothing
         return None
 

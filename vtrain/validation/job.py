@@ -12,7 +12,7 @@ from vtrain.config.schema import Config
 from vtrain.errors import ThresholdNotMet, VtrainError
 from vtrain.rundir import RunDirectory
 from vtrain.validation.baselines import check_baselines
-from vtrain.validation.fingerprint import judged_before, protocol_of
+from vtrain.validation.fingerprint import fingerprint_of, judged_before
 from vtrain.validation.junit import Case
 from vtrain.validation.rebuild import PAGE, REPORT
 from vtrain.validation.regression import Regression, as_json, find_base, look_for_regression
@@ -114,7 +114,7 @@ def run_job(
         split = job.split or config.validation.split
         # From here on this one is judged, even when a training finds a better one meanwhile.
         checkpoint = CheckpointStore(run.checkpoints).resolve(job.checkpoint)
-        protocol = protocol_of(
+        fingerprint = fingerprint_of(
             run,
             config,
             checkpoint,
@@ -124,11 +124,11 @@ def run_job(
             split=split,
             traces=config.validation.traces if job.traces is None else job.traces,
         )
-        known = judged_before(run, protocol) if job.only_new else None
+        known = judged_before(run, fingerprint) if job.only_new else None
         if known is not None:
             return Finding(known, read_record(known), skipped=True)
         # Before anything is measured: a wrong name should not cost minutes.
-        base = find_base(run, job.regression, protocol) if job.regression else None
+        base = find_base(run, job.regression, fingerprint) if job.regression else None
         result = validate(
             run,
             config,

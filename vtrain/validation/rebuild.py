@@ -10,7 +10,7 @@ from vtrain.config.schema import Config
 from vtrain.data.store import ImageStore
 from vtrain.errors import DataError, UsageError
 from vtrain.rundir import RunDirectory, write_bytes, write_text
-from vtrain.validation.fingerprint import Protocol, write_protocol
+from vtrain.validation.fingerprint import Fingerprint, write_fingerprint
 from vtrain.validation.gallery import Exhibit, exhibits, pick
 from vtrain.validation.judge import Judgement
 from vtrain.validation.page import html_report
@@ -37,7 +37,7 @@ def write_all(
     record: Record,
     judgement: Judgement,
     *,
-    protocol: Protocol,
+    fingerprint: Fingerprint,
     store: ImageStore,
     config: Config,
 ) -> None:
@@ -47,7 +47,7 @@ def write_all(
         folder: An empty folder.
         record: What was judged and the figures.
         judgement: Every row.
-        protocol: What decided them.
+        fingerprint: What decided them.
         store: Where the pixels are, for the gallery.
         config: The configuration.
 
@@ -56,7 +56,7 @@ def write_all(
         StorageError: A file cannot be written.
     """
     write_results(folder, record, judgement)
-    write_protocol(folder, protocol)
+    write_fingerprint(folder, fingerprint)
     text = dump_yaml(config, comments=False)
     write_text(folder / CONFIG, text)
     _write_reports(folder, record, judgement, _gallery(judgement, store), text)

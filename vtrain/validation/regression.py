@@ -15,7 +15,7 @@ from pathlib import Path
 from vtrain.errors import DataError, UsageError
 from vtrain.rundir import RunDirectory
 from vtrain.validation.baselines import POLICY
-from vtrain.validation.fingerprint import Protocol, protocols, read_protocol
+from vtrain.validation.fingerprint import Fingerprint, fingerprints, read_fingerprint
 from vtrain.validation.judge import Judgement, Row
 from vtrain.validation.results import RESULTS, Record, read_judgement, read_record
 from vtrain.validation.statistics import Interval, Verdict, mean_interval, verdict
@@ -103,13 +103,13 @@ class Regression:
         return [f"{self.sentence(change)}." for change in self.changes]
 
 
-def find_base(run: RunDirectory, name: str, protocol: Protocol) -> Base | None:
+def find_base(run: RunDirectory, name: str, fingerprint: Fingerprint) -> Base | None:
     """The judgement that a new one is compared with.
 
     Args:
         run: The run directory.
         name: `PREVIOUS`, the name of a validation of the run, or the path of one or of a run.
-        protocol: That of the new judgement.
+        fingerprint: That of the new judgement.
 
     Returns:
         None when `PREVIOUS` finds nothing that can be compared.
@@ -119,12 +119,12 @@ def find_base(run: RunDirectory, name: str, protocol: Protocol) -> Base | None:
         DataError: Its files are damaged.
     """
     if name == PREVIOUS:
-        return _newest(run, protocol)
+        return _newest(run, fingerprint)
     for folder in (run.validation / name, Path(name)):
         if (folder / RESULTS).is_file():
-            return _named(folder, protocol)
+            return _named(folder, fingerprint)
     if Path(name).is_dir():
-        found = _newest(RunDirectory.open(Path(name)), protocol)
+        found = _newest(RunDirectory.open(Path(name)), fingerprint)
         if found is not None:
             return found
     raise UsageError(
@@ -196,17 +196,17 @@ def _change(
     return Change(taste, len(pairs), difference, coverage, verdict(difference))
 
 
-def _newest(run: RunDirectory, protocol: Protocol) -> Base | None:
-    for folder, found in protocols(run):
-        if found is None or protocol.differs(found):
+def _newest(run: RunDirectory, fingerprint: Fingerprint) -> Base | None:
+    for folder, found in fingerprints(run):
+        if found is None or fingerprint.differs(found):
             continue
         return _base(folder)
     return None
 
 
-def _named(folder: Path, protocol: Protocol) -> Base:
+def _named(folder: Path, fingerprint: Fingerprint) -> Base:
     try:
-        reason = protocol.differs(read_protocol(folder))
+        reason = fingerprint.differs(read_fingerprint(folder))
     except DataError as error:
         reason = error.message
     if reason:

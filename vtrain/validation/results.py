@@ -1,14 +1,14 @@
 """Results on disk: one folder per judgement, with the figures as JSON and a row per judged trace.
 
 validation/20260131-120000-step-000012288/
-    results.json     what was judged, and the summary
-    rows.jsonl       one record per image, taste and chooser
-    defaults.jsonl   VTracer's default on each image
-    protocol.json    what decides the figures, to tell which judgements can be compared
-    config.yaml      the resolved configuration
-    report.txt       for a terminal
-    report.html      one page that needs nothing else
-    plots/           the page's plots as PNG and SVG
+    results.json       what was judged, and the summary
+    rows.jsonl         one record per image, taste and chooser
+    defaults.jsonl     VTracer's default on each image
+    fingerprint.json   what decides the figures, to tell which judgements can be compared
+    config.yaml        the resolved configuration
+    report.txt         for a terminal
+    report.html        one page that needs nothing else
+    plots/             the page's plots as PNG and SVG
 
 A folder appears whole: it is filled under another name, and renamed.
 """

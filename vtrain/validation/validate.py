@@ -28,7 +28,7 @@ from vtrain.validation.baselines import (
     check_baselines,
     parse_baselines,
 )
-from vtrain.validation.fingerprint import protocol_of
+from vtrain.validation.fingerprint import fingerprint_of
 from vtrain.validation.judge import Judgement, judge
 from vtrain.validation.rebuild import PAGE, REPORT, write_all
 from vtrain.validation.results import Record, draft, publish
@@ -146,7 +146,7 @@ def validate(
         notes=tuple(notes),
         summary=summarise(judgement, resamples=settings.resamples, confidence=settings.confidence),
     )
-    protocol = protocol_of(
+    fingerprint = fingerprint_of(
         run,
         config,
         chosen,
@@ -158,7 +158,9 @@ def validate(
     )
     on_wait()
     with draft(run) as unfinished:
-        write_all(unfinished, record, judgement, protocol=protocol, store=store, config=config)
+        write_all(
+            unfinished, record, judgement, fingerprint=fingerprint, store=store, config=config
+        )
         on_wait()
         folder = publish(unfinished, run, chosen.step)
     run.record_event("validation", checkpoint=chosen.name, split=wanted_split, folder=folder.name)
