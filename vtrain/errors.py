@@ -6,9 +6,10 @@
     ├── ThresholdNotMet        3   a required figure was not reached
     ├── DataError              4   a source or an image cannot be used
     │   └── ImageRefused       4   one image cannot be decoded safely
-    ├── RunLocked              5   another process trains in this run directory
+    ├── RunLocked              5   another process works in this run directory
     ├── CheckpointError        6   a checkpoint is missing, damaged or of another kind
     ├── StorageError           1   a file cannot be written (no space, no permission)
+    ├── TimeLimitReached       1   a validation was broken off by its time limit
     └── TraceError             1   one trace failed (panic, limit, output refused)
     Stopped                  143   stopped by SIGTERM (130: by Ctrl-C), after saving
 
@@ -106,6 +107,12 @@ class StorageError(VtrainError):
     """A file or folder cannot be written."""
 
     title = "Cannot write"
+
+
+class TimeLimitReached(VtrainError):
+    """Work was broken off because the time that it was given is over."""
+
+    title = "Out of time"
 
 
 class TraceError(VtrainError):

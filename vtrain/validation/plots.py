@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -193,6 +194,22 @@ def png(figure: Figure) -> bytes:
     # Without the date and the version the same figures give the same bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG file."""
+    buffer = io.BytesIO()
+    # Likewise; and the names of its parts come of a fixed salt.
+    with rc_context({"svg.hashsalt": "vtrain"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def files_of(figure: Figure) -> tuple[bytes, bytes]:
+    """The figure as a PNG and as an SVG file, in one layout."""
+    pixels = png(figure)
+    figure.set_layout_engine("none")  # what was found for the first is taken for the second
+    return pixels, svg(figure)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

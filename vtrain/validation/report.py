@@ -99,7 +99,7 @@ def text_report(record: Record) -> str:
         *(f"Note: {note}" for note in record.notes),
     ]
     for table in tables(record):
-        lines += ["", table.title, *_aligned(table)]
+        lines += ["", table.title, *aligned(table)]
     lines += ["", *LEGEND]
     return "\n".join(lines) + "\n"
 
@@ -134,6 +134,17 @@ def ratio(value: float | None) -> str:
 def number(value: float | None, digits: int) -> str:
     """A number with so many decimals; a dash when there is none."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def aligned(table: Table) -> list[str]:
+    """The lines of a table in plain text, without its title."""
+    lines: Sequence[tuple[str, ...]] = (table.columns, *table.rows)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
+    texts = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return [texts[0], "  ".join("-" * width for width in widths), *texts[1:]]
 
 
 _COLUMNS = (
@@ -195,13 +206,3 @@ def _verdict(found: Comparison) -> str:
     if found.verdict == "not distinguishable":
         return "not distinguishable from that of"
     return f"{found.verdict} than that of"
-
-
-def _aligned(table: Table) -> list[str]:
-    lines: Sequence[tuple[str, ...]] = (table.columns, *table.rows)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
-    texts = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-    return [texts[0], "  ".join("-" * width for width in widths), *texts[1:]]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vtrain.agent import TraceAgent
 from vtrain.checkpoints.store import CheckpointStore
-from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.records import Entry
@@ -19,7 +18,7 @@ from vtrain.environment.engine import open_engine
 from vtrain.environment.features import features
 from vtrain.environment.observation import Vector
 from vtrain.errors import DataError, UsageError
-from vtrain.rundir import RunDirectory, now, write_bytes, write_text
+from vtrain.rundir import RunDirectory, now
 from vtrain.validation.baselines import (
     FROM_TABLE,
     Chooser,
@@ -29,12 +28,10 @@ from vtrain.validation.baselines import (
     check_baselines,
     parse_baselines,
 )
-from vtrain.validation.gallery import exhibits, pick
+from vtrain.validation.fingerprint import fingerprint_of
 from vtrain.validation.judge import Judgement, judge
-from vtrain.validation.page import html_report
-from vtrain.validation.plots import all_plots, png
-from vtrain.validation.report import text_report
-from vtrain.validation.results import Record, new_folder, write_results
+from vtrain.validation.rebuild import PAGE, REPORT, write_all
+from vtrain.validation.results import Record, draft, publish
 from vtrain.validation.rounds import Progress
 from vtrain.validation.summary import summarise
 from vtrain.validation.table import MeasuredTable
@@ -43,8 +40,6 @@ _LOG = logging.getLogger(__name__)
 
 TABLE = "table.json"
 """File in the data cache with the settings measured on training images."""
-REPORT = "report.txt"
-PAGE = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +76,7 @@ def validate(
     split: str | None = None,
     traces: int | None = None,
     on_progress: Progress | None = None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> ValidationResult:
     """Judge a policy of the run on images it has not seen, and write results and reports.
 
@@ -93,6 +89,8 @@ def validate(
         traces: Traces that the policy and the baselines with a free budget may spend per image, at
             least 1; None for the configuration's.
         on_progress: Called with the measurements done and wanted.
+        on_wait: Called several times a second while measuring. It may raise to break it off: what
+            was measured is kept in the cache, and nothing is written.
 
     Raises:
         UsageError: A baseline is unknown or cannot be judged, or `traces` is less than 1.
@@ -106,7 +104,7 @@ def validate(
         raise UsageError(f"A policy needs at least 1 trace per image, not {budget}.")
     check_baselines(config.validation.against if against is None else against)
     wanted_split = split or config.validation.split
-    entries = _entries(run, wanted_split)
+    entries = entries_of(run, wanted_split)
     chosen = CheckpointStore(run.checkpoints).resolve(checkpoint)
     agent = TraceAgent.from_run(run, str(chosen.step))
     store = ImageStore(run.images)
@@ -123,6 +121,7 @@ def validate(
         workers=config.resources.workers,
         tracing=config.tracing,
         cache=run.measurements,
+        on_wait=on_wait,
     ) as engine:
         judgement = judge(
             choosers,
@@ -147,13 +146,33 @@ def validate(
         notes=tuple(notes),
         summary=summarise(judgement, resamples=settings.resamples, confidence=settings.confidence),
     )
-    folder = new_folder(run, chosen.step)
-    _write(folder, record, judgement, store, config)
+    fingerprint = fingerprint_of(
+        run,
+        config,
+        chosen,
+        entries,
+        table=run.data_cache / TABLE,
+        against=against,
+        split=wanted_split,
+        traces=budget,
+    )
+    on_wait()
+    with draft(run) as unfinished:
+        write_all(
+            unfinished, record, judgement, fingerprint=fingerprint, store=store, config=config
+        )
+        on_wait()
+        folder = publish(unfinished, run, chosen.step)
     run.record_event("validation", checkpoint=chosen.name, split=wanted_split, folder=folder.name)
     return ValidationResult(folder, record, judgement)
 
 
-def _entries(run: RunDirectory, split: str) -> tuple[Entry, ...]:
+def entries_of(run: RunDirectory, split: str) -> tuple[Entry, ...]:
+    """The images of a split.
+
+    Raises:
+        DataError: No images are prepared, or the split is empty.
+    """
     entries = Catalog.load(run.catalog).split(split)
     if not entries:
         raise DataError(
@@ -201,19 +220,3 @@ def _measured(run: RunDirectory, features_of: Callable[[str], Vector]) -> Measur
             "settings, such as --against default.",
         )
     return Measured(table, {image: train[image] for image in table.images}, features_of)
-
-
-def _write(
-    folder: Path, record: Record, judgement: Judgement, store: ImageStore, config: Config
-) -> None:
-    """Results first: should a plot fail, the figures are safe."""
-    write_results(folder, record, judgement)
-    write_text(folder / REPORT, text_report(record))
-    plots = {name: png(figure) for name, figure in all_plots(judgement, record.summary).items()}
-    for name, data in plots.items():
-        write_bytes(folder / "plots" / f"{name}.png", data)
-    picked = pick(judgement, next(iter(judgement.tastes)))
-    gallery = {heading: exhibits(images, judgement, store) for heading, images in picked.items()}
-    write_text(
-        folder / PAGE, html_report(record, plots, gallery, dump_yaml(config, comments=False))
-    )
