@@ -2,6 +2,7 @@ import pytest
 
 from vtrain.config.schema import CurriculumConfig, StageConfig
 from vtrain.config.section import CATEGORIES
+from vtrain.environment.sampler import Membership
 from vtrain.training.curriculum import Curriculum
 
 CONFIG = CurriculumConfig(
@@ -24,7 +25,7 @@ def test_success_promotes_after_the_least_updates() -> None:
     assert result is not None
     assert (result.stage, result.reason, result.updates) == ("first", "success", 2)
     assert result.success_share == pytest.approx(0.75)
-    assert curriculum.categories() == ("simple", "text")
+    assert curriculum.membership().categories == ("simple", "text")
 
 
 def test_without_success_a_stage_ends_at_its_limit() -> None:
@@ -46,7 +47,7 @@ def test_the_last_stage_never_ends() -> None:
 
 
 def test_without_stages_every_category_is_drawn() -> None:
-    assert Curriculum(CurriculumConfig(enabled=False)).categories() == CATEGORIES
+    assert Curriculum(CurriculumConfig(enabled=False)).membership() == Membership(CATEGORIES)
 
 
 def test_a_restored_curriculum_goes_on_alike() -> None:

@@ -11,7 +11,12 @@ from vtrain.training.early_stopping import EarlyStopping
 from vtrain.training.train import train
 
 NewRun = Callable[[str], RunDirectory]
-HOPELESS = ("early_stopping.patience=2", "early_stopping.min_gain=100", "ppo.total_traces=160")
+HOPELESS = (
+    "curriculum.enabled=false",
+    "early_stopping.patience=2",
+    "early_stopping.min_gain=100",
+    "ppo.total_traces=160",
+)
 
 
 def after(config: EarlyStoppingConfig, *utilities: float) -> EarlyStopping:
@@ -24,17 +29,17 @@ def after(config: EarlyStoppingConfig, *utilities: float) -> EarlyStopping:
 def test_patience_counts_the_checks_without_gain() -> None:
     config = EarlyStoppingConfig(patience=2, min_gain=0.5)
 
-    assert not after(config, 1.0, 1.4).stopped
-    assert after(config, 1.0, 1.4, 1.4).stopped
-    assert not after(config, 1.0, 1.4, 1.5, 1.9).stopped
+    assert after(config, 1.0, 1.4).reason is None
+    assert after(config, 1.0, 1.4, 1.4).reason == "early-stopping"
+    assert after(config, 1.0, 1.4, 1.5, 1.9).reason is None
 
 
 def test_standing_still_is_no_gain() -> None:
-    assert after(EarlyStoppingConfig(patience=2), 1.0, 1.0, 1.0).stopped
+    assert after(EarlyStoppingConfig(patience=2), 1.0, 1.0, 1.0).reason == "early-stopping"
 
 
 def test_without_patience_it_never_ends() -> None:
-    assert not after(EarlyStoppingConfig(), *[0.0] * 100).stopped
+    assert after(EarlyStoppingConfig(), *[0.0] * 100).reason is None
 
 
 def test_a_restored_count_goes_on() -> None:
@@ -44,7 +49,7 @@ def test_a_restored_count_goes_on() -> None:
     again.restore(after(config, 1.0, 0.5).state())
     again.after_check(0.7)
 
-    assert again.stopped
+    assert again.reason == "early-stopping"
 
 
 def test_a_training_without_gain_ends_and_stays_so(new_run: NewRun) -> None:
