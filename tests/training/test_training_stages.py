@@ -19,6 +19,7 @@ from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
 from vtrain.errors import ThresholdNotMet
+from vtrain.pipeline import run_all
 from vtrain.rundir import RunDirectory, read_json, read_jsonl, write_text
 from vtrain.training.curriculum import StageResult
 from vtrain.training.events import TrainingEvent
@@ -273,6 +274,19 @@ def test_a_stage_that_may_not_fail_ends_the_command_with_3(new_run: NewRun) -> N
     assert newest(run).documents["state"]["update"] == 4
     assert [event["stopped"] for event in happened(run, "end")] == ["stage-failed"] * 2
     assert [item["then"] for item in results(run).values()] == ["retry", "stop"]
+
+
+def test_a_stage_that_may_not_fail_ends_the_whole_run(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", name="tiny")
+    config = tiny(STOPPING, "early_stopping.max_drop=0", "monitoring.enabled=false")
+
+    with pytest.raises(ThresholdNotMet, match="Stage first") as caught:
+        run_all([], run, config)
+
+    assert caught.value.exit_code == 3
+    (report,) = run.root.glob("execution_results_*.json")
+    statuses = {stage["name"]: stage["status"] for stage in read_json(report)["stages"]}
+    assert statuses == {"data": "done", "train": "failed", "validate": "not reached"}
 
 
 def test_a_failed_stage_goes_on_once_it_is_given_more(new_run: NewRun) -> None:
