@@ -203,6 +203,11 @@ class RunDirectory:
         return self.root / "curriculum"
 
     @property
+    def failures(self) -> Path:
+        """Folder of what reproduces values that were not finite."""
+        return self.root / "failures"
+
+    @property
     def metrics(self) -> Path:
         """One record per update."""
         return self.root / "metrics.jsonl"

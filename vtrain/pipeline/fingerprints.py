@@ -53,7 +53,8 @@ def train_fingerprint(catalog_digest: str, config: Config) -> str:
 
 def train_length(config: Config) -> str:
     """Of how long learning lasts: a longer training goes on from a shorter one."""
-    return _digest(config.ppo.total_traces, config.ppo.time_limit)
+    early = config.early_stopping.model_dump(mode="json")
+    return _digest(config.ppo.total_traces, config.ppo.time_limit, early)
 
 
 def validate_fingerprint(catalog_digest: str, config: Config, best: Checkpoint, table: Path) -> str:
