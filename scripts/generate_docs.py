@@ -98,12 +98,24 @@ def children(command: Any, path: str) -> dict[str, Any]:
 def _command(path: str, command: Any, *, level: int) -> list[str]:
     lines = [f"{'#' * level} {path}", "", *_help(command)]
     below = children(command, path)
+    if not below or runs_alone(command):
+        lines += _usage(path, command)
     for name, child in below.items():
         lines += _command(f"{path} {name}", child, level=level + 1)
-    if below:
-        return lines
+    return lines
+
+
+def runs_alone(command: Any) -> bool:
+    """Whether a group does something by itself, without one of its commands."""
+    return bool(getattr(command, "invoke_without_command", False))
+
+
+def _usage(path: str, command: Any) -> list[str]:
     context = typer.Context(command, info_name=path)
-    lines += ["```text", " ".join((path, *command.collect_usage_pieces(context))), "```", ""]
+    pieces = command.collect_usage_pieces(context)
+    if runs_alone(command):  # its commands have a place of their own
+        pieces = [piece for piece in pieces if piece.startswith("[OPTIONS")]
+    lines = ["```text", " ".join((path, *pieces)), "```", ""]
     rows = [_parameter(parameter, context) for parameter in command.params]
     if rows:
         lines += ["| | meaning | default |", "| --- | --- | --- |"]

@@ -134,9 +134,11 @@ def test_training_depends_on_what_it_learns_and_not_on_who_works(tiny: Config) -
 
 def test_a_longer_training_is_the_same_training(tiny: Config) -> None:
     longer = changed(tiny, "ppo", total_traces=9999)
+    more_patient = changed(tiny, "early_stopping", patience=9)
 
-    assert train_fingerprint("digest", longer) == train_fingerprint("digest", tiny)
-    assert train_length(longer) != train_length(tiny)
+    for other in (longer, more_patient):
+        assert train_fingerprint("digest", other) == train_fingerprint("digest", tiny)
+        assert train_length(other) != train_length(tiny)
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"schema": 1, "stages": []}'])
@@ -266,6 +268,10 @@ def test_a_good_policy_is_only_to_be_used() -> None:
         (
             {"training": {"stopped": "time-limit", "traces": 100}},
             "after 100 of 40,000 traces",
+        ),
+        (
+            {"training": {"stopped": "diverged", "traces": 100}},
+            "early_stopping.max_drop (4) or more below the best one",
         ),
         (
             {"training": {"stopped": "done", "traces": 40_000, "best_step": 40_000}},

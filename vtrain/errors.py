@@ -6,9 +6,11 @@
     ├── ThresholdNotMet        3   a required figure was not reached
     ├── DataError              4   a source or an image cannot be used
     │   └── ImageRefused       4   one image cannot be decoded safely
-    ├── RunLocked              5   another process trains in this run directory
+    ├── RunLocked              5   another process works in this run directory
     ├── CheckpointError        6   a checkpoint is missing, damaged or of another kind
     ├── StorageError           1   a file cannot be written (no space, no permission)
+    ├── TimeLimitReached       1   a validation was broken off by its time limit
+    ├── NonFiniteError         1   a value in training was infinite or not a number
     └── TraceError             1   one trace failed (panic, limit, output refused)
     Stopped                  143   stopped by SIGTERM (130: by Ctrl-C), after saving
 
@@ -106,6 +108,32 @@ class StorageError(VtrainError):
     """A file or folder cannot be written."""
 
     title = "Cannot write"
+
+
+class TimeLimitReached(VtrainError):
+    """Work was broken off because the time that it was given is over."""
+
+    title = "Out of time"
+
+
+class NonFiniteError(VtrainError):
+    """A value in training was infinite or not a number.
+
+    Args:
+        message: What was wrong and where.
+        what: The tensor or figure, such as ``gradient of value_net.bias``.
+        images: Ids of the images that it belongs to; none when only the rollout is known.
+        hint: What to do next.
+    """
+
+    title = "Not finite"
+
+    def __init__(
+        self, message: str, *, what: str, images: tuple[str, ...] = (), hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.what = what
+        self.images = images
 
 
 class TraceError(VtrainError):

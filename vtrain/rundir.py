@@ -14,6 +14,7 @@ import os
 import platform
 import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -207,6 +208,11 @@ class RunDirectory:
         return self.root / "curriculum"
 
     @property
+    def failures(self) -> Path:
+        """Folder of what reproduces values that were not finite."""
+        return self.root / "failures"
+
+    @property
     def metrics(self) -> Path:
         """One record per update."""
         return self.root / "metrics.jsonl"
@@ -243,8 +249,7 @@ class RunDirectory:
         with JsonlWriter(self.events) as writer:
             writer.write({"time": now(), "kind": kind, **fields})
 
-    @contextlib.contextmanager
-    def lock(self, purpose: str) -> Iterator[None]:
+    def lock(self, purpose: str) -> contextlib.AbstractContextManager[None]:
         """Hold the run directory; the system lets go of it when the process ends, however.
 
         Args:
@@ -254,46 +259,87 @@ class RunDirectory:
             RunLocked: Another process holds it; the message says which, where and since when.
             StorageError: The lock file cannot be written.
         """
-        path = make_folder(self.root) / ".lock"
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise storage_error(error, path) from error
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise _locked(self.root, os.pread(handle, 4096, 0)) from None
-            except OSError as error:  # some network file systems have no locks
-                raise storage_error(error, path) from error
-            holder = {"pid": os.getpid(), "host": socket.gethostname(), "purpose": purpose}
-            try:
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, to_json({**holder, "since": now()}).encode(), 0)
-            except OSError as error:
-                raise storage_error(error, path) from error
-            yield
-        finally:
-            os.close(handle)
+        return _hold(
+            self.root / ".lock",
+            purpose,
+            busy=f"The run directory {self.root} is in use",
+            hint="Wait for it, stop it, or give another directory with --run.",
+        )
+
+    def lock_validation(
+        self, purpose: str, *, wait: float = 0.0
+    ) -> contextlib.AbstractContextManager[None]:
+        """Hold the validations of this run: as `lock`, but a training may go on meanwhile.
+
+        Args:
+            purpose: As of `lock`.
+            wait: How long to wait for another validation to end (s).
+
+        Raises:
+            RunLocked: Another validation is going on.
+            StorageError: The lock file cannot be written.
+        """
+        return _hold(
+            self.validation / ".lock",
+            purpose,
+            busy=f"The validations of {self.root} are in use",
+            hint="Stop it, or wait for it: --wait 30m.",
+            wait=wait,
+        )
 
 
 _START = "Start one with 'vtrain run SOURCE --run DIR' or list them with 'ls runs'."
 
 
-def _locked(root: Path, holder: bytes) -> RunLocked:
-    """The error that names who holds `root`, from what the lock file says."""
+_RETRY_S = 0.2
+"""Time between two looks at a lock that is waited for (s)."""
+
+
+@contextlib.contextmanager
+def _hold(path: Path, purpose: str, *, busy: str, hint: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold a lock file; `busy` begins the message that tells who holds it."""
+    make_folder(path.parent)
     try:
-        fields = json.loads(holder)
-        who = (
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    end = time.monotonic() + wait
+    try:
+        while not _try_lock(handle, path):
+            if time.monotonic() >= end:
+                raise RunLocked(f"{busy} by {_holder(os.pread(handle, 4096, 0))}.", hint=hint)
+            time.sleep(_RETRY_S)
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "purpose": purpose}
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, to_json({**holder, "since": now()}).encode(), 0)
+        except OSError as error:
+            raise storage_error(error, path) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int, path: Path) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # some network file systems have no locks
+        raise storage_error(error, path) from error
+    return True
+
+
+def _holder(content: bytes) -> str:
+    """Who holds a lock, from what the lock file says."""
+    try:
+        fields = json.loads(content)
+        return (
             f"process {fields['pid']} on {fields['host']} "
             f"({fields['purpose']}, since {fields['since']})"
         )
     except (ValueError, KeyError, TypeError):  # it has only just taken the lock
-        who = "another process"
-    return RunLocked(
-        f"The run directory {root} is in use by {who}.",
-        hint="Wait for it, stop it, or give another directory with --run.",
-    )
+        return "another process"
 
 
 def library_versions() -> dict[str, str | None]:

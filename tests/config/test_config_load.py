@@ -184,6 +184,16 @@ def test_what_must_hold_between_keys_is_placed_at_the_section(tmp_path: Path) ->
     ]
 
 
+def test_what_must_hold_within_a_stage_is_placed_at_the_stages(tmp_path: Path) -> None:
+    stage = "{name: a, categories: [text], complexity: [0.5, 0.2]}"
+    path = write(tmp_path, f"seed: 1\ncurriculum:\n  stages: [{stage}]\n")
+
+    (problem,) = problems(path)
+
+    assert problem.startswith("my.yaml:3:")
+    assert "curriculum.stages[0]: complexity must begin below its end, not [0.5, 0.2]." in problem
+
+
 def test_what_must_hold_between_keys_is_judged_on_all_sources_together(tmp_path: Path) -> None:
     path = write(tmp_path, "data: {split: {train: 0.5}}\n")
 

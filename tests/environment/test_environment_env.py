@@ -1,3 +1,4 @@
+import math
 import warnings
 
 import gymnasium
@@ -8,7 +9,9 @@ from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from vtrain.config.schema import Config, EnvironmentConfig
 from vtrain.environment.env import ENV_ID, TraceEnv
+from vtrain.environment.measurement import Measurement
 from vtrain.environment.registration import make_trace_env
+from vtrain.errors import NonFiniteError
 from vtrain.tracing.parameters import PRESETS, encode_settings
 
 
@@ -97,3 +100,16 @@ def test_a_step_after_the_end_is_an_error(shared_env: TraceEnv) -> None:
 
     with pytest.raises(RuntimeError, match="reset"):
         shared_env.step(np.array(encode_settings(PRESETS["recipe"])))
+
+
+def test_a_gain_that_is_not_a_number_is_no_reward(
+    shared_env: TraceEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clipped, it would count as the largest reward."""
+    _, info = shared_env.reset(seed=3)
+    monkeypatch.setattr(Measurement, "utility", lambda *_: math.nan)
+
+    with pytest.raises(NonFiniteError, match=f"image {info['image']} at taste") as caught:
+        shared_env.step(np.zeros(13, np.int64))
+
+    assert caught.value.images == (info["image"],)

@@ -7,6 +7,7 @@ from vtrain.environment.features import FEATURES, features
 from vtrain.environment.measurement import failed
 from vtrain.environment.observation import (
     LIMIT,
+    OBSERVATION_NAMES,
     OBSERVATION_SIZE,
     Attempt,
     Normaliser,
@@ -86,3 +87,11 @@ def test_an_observation_holds_the_taste_and_the_last_attempt() -> None:
     assert not np.array_equal(fidelity, compact)
     assert not np.array_equal(fidelity, later)
     assert np.abs(later).max() <= LIMIT
+
+
+def test_every_entry_of_an_observation_has_a_name() -> None:
+    assert len(set(OBSERVATION_NAMES)) == len(OBSERVATION_NAMES) == OBSERVATION_SIZE
+    seen = observe(np.zeros(len(FEATURES), np.float32), 1.2, left=0.25)
+
+    assert seen[OBSERVATION_NAMES.index("taste")] == pytest.approx(1.2)
+    assert seen[OBSERVATION_NAMES.index("left")] == 0.25

@@ -96,6 +96,12 @@ def test_a_run_that_has_ended_says_why(run: RunDirectory) -> None:
     assert "ended: time-limit" in screen(run)
 
 
+def test_a_run_that_a_bad_value_ended_says_which(run: RunDirectory) -> None:
+    run.record_event("non-finite", what="loss", images=["a"], checkpoint=None)
+
+    assert report(run).ended == "loss is not finite"
+
+
 def test_a_resumed_run_has_not_ended(run: RunDirectory) -> None:
     run.record_event("end", stopped="signal")
     run.record_event("resumed", update=3)

@@ -52,7 +52,8 @@ def resolve(words: list[str]) -> tuple[Any, list[str]]:
         words = words[1:]
         commands = documentation.children(command, path)
     assert command is not None, f"{path} has no command {words[:1]}"
-    assert not commands or not words, f"{path} has no command {words[:1]}"
+    alone = documentation.runs_alone(command) and "".join(words[:1]).startswith("-")
+    assert not commands or not words or alone, f"{path} has no command {words[:1]}"
     return command, words
 
 
@@ -76,6 +77,9 @@ def check(line: str) -> None:
         elif name != "--help":
             assert name in known, f"{line}: no option {name}"
             if not equals and not known[name].is_flag:
+                if str(known[name].metavar).startswith("["):  # its value may be left out
+                    rest = rest[1:] if rest and not rest[0].startswith("-") else rest
+                    continue
                 assert rest, f"{line}: {name} needs a value"
                 rest.pop(0)
     if "--help" not in words:
@@ -113,7 +117,8 @@ def test_every_command_has_help_with_an_example() -> None:
         below = documentation.children(command, path)
         for name, child in below.items():
             look(child, f"{path} {name}")
-        if not below and "Example: vtrain" not in " ".join((command.help or "").split()):
+        stands = not below or documentation.runs_alone(command)
+        if stands and "Example: vtrain" not in " ".join((command.help or "").split()):
             bare.append(path)
 
     for name, command in documentation.verbs().items():

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,29 @@ def test_the_lock_is_free_again_after_use(run: RunDirectory) -> None:
     for _ in range(2):
         with run.lock("train"), pytest.raises(RunLocked):
             run.lock("again").__enter__()
+
+
+def test_validations_have_a_lock_of_their_own(run: RunDirectory) -> None:
+    with run.lock("train"), run.lock_validation("validate"):
+        with pytest.raises(RunLocked, match=rf"process {os.getpid()} on .*\(validate, since") as it:
+            run.lock_validation("again").__enter__()
+
+        assert "--wait" in it.value.hint
+
+
+def test_a_lock_that_is_waited_for_is_taken_when_it_is_free(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ExitStack()
+    held.enter_context(run.lock_validation("first"))
+    looked = []
+
+    def let_go(seconds: float) -> None:
+        looked.append(seconds)
+        if len(looked) == 3:
+            held.close()
+
+    monkeypatch.setattr("vtrain.rundir.time.sleep", let_go)
+
+    with run.lock_validation("second", wait=3600):
+        assert len(looked) == 3

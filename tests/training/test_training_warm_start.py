@@ -6,7 +6,7 @@ from vtrain.environment.episode import Rules
 from vtrain.environment.features import FEATURES
 from vtrain.environment.measurement import Bench
 from vtrain.environment.observation import Normaliser
-from vtrain.environment.sampler import EpisodeSampler
+from vtrain.environment.sampler import EpisodeSampler, Membership
 from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
 from vtrain.training.model import make_model
 from vtrain.training.vec_env import TraceVecEnv
@@ -25,7 +25,7 @@ def test_a_few_images_do_not_mislead_the_fit_on_others() -> None:
     )
     sampler = EpisodeSampler({"simple": images}, tastes=(0.1, 1.0), seed=0, repeats=1)
     engine = Engine(LocalBackend(Bench(None, output_limit=1)))  # type: ignore[arg-type]
-    env = TraceVecEnv(rules, sampler, engine, count=8, categories=lambda: ("simple",))
+    env = TraceVecEnv(rules, sampler, engine, count=8, membership=lambda: Membership(("simple",)))
     model = make_model(env, config.ppo, seed=0)
     actions = tuple(canonical(encode_settings(settings)) for settings in PRESETS.values())
     table = MeasuredTable(

@@ -19,18 +19,20 @@ from tests.validation.judging import Fixed, entry, measurement
 from vtrain.config.scoring import ScoringConfig
 from vtrain.errors import DataError
 from vtrain.html import element, image, page
-from vtrain.rundir import RunDirectory, read_jsonl
+from vtrain.rundir import RunDirectory, read_jsonl, write_jsonl
 from vtrain.tracing.parameters import PRESETS, encode_settings
 from vtrain.validation.gallery import Exhibit, Picture, pick
 from vtrain.validation.judge import Judgement, judge
 from vtrain.validation.page import PLOT_TEXTS, html_report
-from vtrain.validation.plots import all_plots, front, png
+from vtrain.validation.plots import all_plots, front, png, svg
 from vtrain.validation.report import headline, text_report
 from vtrain.validation.results import (
     ROWS,
     Record,
-    new_folder,
+    draft,
     newest_folder,
+    publish,
+    read_judgement,
     read_record,
     write_results,
 )
@@ -90,13 +92,95 @@ def test_damaged_results_are_a_data_error(tmp_path: Path, damage: str) -> None:
         read_record(tmp_path)
 
 
+def publish_one(run: RunDirectory) -> Path:
+    with draft(run) as folder:
+        (folder / "file").write_text("x", encoding="utf-8")
+        return publish(folder, run, 512)
+
+
 def test_judgements_of_one_second_get_different_folders(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
 
-    folders = [new_folder(run, 512) for _ in range(3)]
+    folders = [publish_one(run) for _ in range(3)]
 
     assert len(set(folders)) == 3
+    assert [(folder / "file").read_text(encoding="utf-8") for folder in folders] == ["x"] * 3
     assert newest_folder(run) is None
+
+
+def test_a_judgement_that_is_broken_off_leaves_no_folder(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+
+    def interrupted() -> None:
+        with draft(run) as folder:
+            (folder / "results.json").write_text("{}", encoding="utf-8")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert list(run.validation.iterdir()) == []
+
+
+def test_drafts_of_killed_processes_are_removed_and_those_of_live_ones_stay(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    dead = run.validation / ".draft-1-dead"
+    dead.mkdir(parents=True)
+    (dead / "results.json").write_text("{}", encoding="utf-8")
+
+    with draft(run) as live:
+        assert not dead.exists()
+        with draft(run):
+            assert live.is_dir()
+        assert newest_folder(run) is None
+
+
+def test_the_rows_come_back_as_they_were_written(judgement: Judgement, tmp_path: Path) -> None:
+    record = record_of(judgement)
+    write_results(tmp_path, record, judgement)
+
+    assert read_judgement(tmp_path, record) == judgement
+
+
+def test_rows_of_earlier_versions_come_back_without_regret(
+    judgement: Judgement, tmp_path: Path
+) -> None:
+    record = record_of(judgement)
+    write_results(tmp_path, record, judgement)
+    rows = [
+        {key: value for key, value in row.items() if key not in ("over_default", "regret")}
+        for row in read_jsonl(tmp_path / ROWS)
+    ]
+    write_jsonl(tmp_path / ROWS, rows)
+
+    found = read_judgement(tmp_path, record)
+
+    assert [row.utility for row in found.rows] == [row.utility for row in judgement.rows]
+    assert all(math.isnan(row.regret) and math.isnan(row.over_default) for row in found.rows)
+
+
+def test_rows_without_the_file_of_defaults_take_them_from_the_baseline(
+    judgement: Judgement, tmp_path: Path
+) -> None:
+    record = record_of(judgement)
+    write_results(tmp_path, record, judgement)
+    (tmp_path / "defaults.jsonl").unlink()
+
+    assert read_judgement(tmp_path, record) == judgement
+
+
+@pytest.mark.parametrize("lines", [slice(0), slice(-1), slice(None)])
+def test_damaged_rows_are_a_data_error(judgement: Judgement, tmp_path: Path, lines: slice) -> None:
+    record = record_of(judgement)
+    write_results(tmp_path, record, judgement)
+    path = tmp_path / ROWS
+    kept = path.read_text(encoding="utf-8").splitlines()[lines]
+    if len(kept) == len(judgement.rows):
+        kept[3] = '{"image": "x"}'
+    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+    with pytest.raises(DataError, match="damaged"):
+        read_judgement(tmp_path, record)
 
 
 def test_the_newest_folder_is_the_newest_finished_one(judgement: Judgement, tmp_path: Path) -> None:
@@ -220,6 +304,8 @@ def test_a_plot_repeats_to_the_byte(judgement: Judgement) -> None:
     summary = summarise(judgement, resamples=200)
 
     assert png(front(judgement, summary)) == png(front(judgement, summary))
+    assert svg(front(judgement, summary)) == svg(front(judgement, summary))
+    assert b"<svg" in svg(front(judgement, summary))
 
 
 def test_the_gallery_shows_each_logo_once(judgement: Judgement) -> None:

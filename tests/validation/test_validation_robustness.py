@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from tests.validation.judging import Bench, Fixed, entry, measurement
+from tests.validation.written import write_judged
 from vtrain.config.schema import Config
 from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.errors import DataError, UsageError
-from vtrain.rundir import RunDirectory, read_jsonl, write_jsonl, write_text
+from vtrain.rundir import RunDirectory, read_jsonl, write_text
 from vtrain.tracing.parameters import PRESETS, Action, canonical, encode_settings
 from vtrain.validation.consistency import DrawingChooser, consistency, consistency_over_runs
 from vtrain.validation.judge import Row, judge
@@ -99,34 +100,27 @@ def test_consistency_is_the_standard_deviation_over_draws() -> None:
 
 
 def test_consistency_over_runs_compares_what_all_have_judged(tmp_path: Path) -> None:
-    for name, utilities in (("a", {"x": 1.0, "y": 5.0}), ("b", {"x": 3.0, "z": 0.0})):
-        rows = [
-            {"image": image, "taste": "fidelity", "chooser": chooser, "category": "simple",
-             "brand": image, "utility": value}
-            for chooser, more in (("policy", 0.0), ("default", 9.0))
-            for image, value in ((image, utility + more) for image, utility in utilities.items())
-        ]  # fmt: skip
-        write_jsonl(tmp_path / name / "rows.jsonl", rows)
+    first = write_judged(tmp_path / "a", {1: 1.0, 2: 5.0})
+    second = write_judged(tmp_path / "b", {1: 3.0, 3: 0.0})
 
-    overall, _ = consistency_over_runs([tmp_path / "a", tmp_path / "b"], resamples=100)
+    overall = consistency_over_runs([first, second], resamples=100)[0]
 
+    assert (overall.taste, overall.category) == ("fidelity", "all")
     assert (overall.n, overall.repeats) == (1, 2)
     assert overall.spread.value == pytest.approx(np.sqrt(2))
     assert overall.difference is None
 
 
 def test_consistency_over_runs_needs_two_with_something_in_common(tmp_path: Path) -> None:
-    row = {"image": "x", "taste": "t", "chooser": "policy", "category": "simple", "brand": "b",
-           "utility": 1.0}  # fmt: skip
-    write_jsonl(tmp_path / "a" / "rows.jsonl", [row])
-    write_jsonl(tmp_path / "b" / "rows.jsonl", [{**row, "image": "y"}])
+    first = write_judged(tmp_path / "a", {1: 1.0})
+    second = write_judged(tmp_path / "b", {2: 1.0})
 
     with pytest.raises(UsageError, match="at least 2"):
-        consistency_over_runs([tmp_path / "a"])
+        consistency_over_runs([first])
     with pytest.raises(DataError, match="in common"):
-        consistency_over_runs([tmp_path / "a", tmp_path / "b"])
-    with pytest.raises(DataError, match="no row of a policy"):
-        consistency_over_runs([tmp_path / "a", tmp_path / "c"])
+        consistency_over_runs([first, second])
+    with pytest.raises(DataError, match="cannot be read"):
+        consistency_over_runs([first, tmp_path / "c"])
 
 
 class Dice:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.validation.test_validation_report import record_of
+from tests.validation.written import write_judged
 from vtrain.errors import DataError
-from vtrain.rundir import RunDirectory, write_jsonl, write_text
+from vtrain.rundir import RunDirectory, write_text
 from vtrain.validation.drift import drift
 from vtrain.validation.judge import Judgement
 from vtrain.validation.measures import Beyond, Finding
@@ -26,16 +27,7 @@ NAMES = [f"feature {number}" for number in range(12)]
 
 
 def rows(path: Path, utilities: np.ndarray[Any, Any], *, price: float = 0.15) -> Path:
-    write_jsonl(
-        path / "rows.jsonl",
-        [
-            {"image": f"{n}", "brand": f"{n // 2}", "taste": taste, "chooser": "policy",
-             "utility": float(value), "price": price}
-            for taste in ("fidelity", "balanced")
-            for n, value in enumerate(utilities)
-        ],
-    )  # fmt: skip
-    return path
+    return write_judged(path, dict(enumerate(utilities.tolist())), price=price, brand=2)
 
 
 def test_a_policy_that_lost_on_the_same_images_is_a_regression(tmp_path: Path) -> None:
@@ -61,7 +53,7 @@ def test_noise_gain_and_other_prices_are_no_regression(tmp_path: Path) -> None:
     assert regression(before, rows(tmp_path / "c", level + noise + 1), resamples=2000) is None
     other = rows(tmp_path / "d", level - 1, price=0.3)
     assert regression(before, other, resamples=2000) is None
-    with pytest.raises(DataError, match="no row of a policy"):
+    with pytest.raises(DataError, match="cannot be read"):
         regression(tmp_path / "none", other)
 
 

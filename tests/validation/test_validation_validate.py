@@ -52,8 +52,8 @@ def test_validation_writes_results_plots_and_a_page(
     assert len(result.judgement.rows) == len(test) * 3 * 2
     assert read_record(result.folder) == result.record
     assert result.page.read_text(encoding="utf-8").startswith("<!doctype html>")
-    plots = {path.stem for path in (result.folder / "plots").iterdir()}
-    assert plots == set(PLOT_TEXTS)
+    plots = {path.name for path in (result.folder / "plots").iterdir()}
+    assert plots == {f"{name}.{kind}" for name in PLOT_TEXTS for kind in ("png", "svg")}
     assert all(row.traces == 2 for row in result.judgement.rows if row.chooser == "policy")
 
 

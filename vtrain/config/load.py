@@ -204,10 +204,16 @@ def _problem(error: ErrorDetails, source: Source) -> Problem:
 
 
 def _together(error: ErrorDetails, read: Sequence[Source]) -> Problem:
-    """Place what is wrong between keys at the section, in the last source that spoke of it."""
-    involved = [source for source in read if error["loc"] in source.keys]
-    source = involved[-1] if involved else Source(Place(DEFAULT))
-    return _problem(error, source)
+    """Place what is wrong between keys at the section, in the last source that spoke of it.
+
+    An item of a list has no place of its own: the list's is taken.
+    """
+    key: Key = error["loc"]
+    for length in range(len(key), 0, -1):
+        involved = [source for source in read if key[:length] in source.keys]
+        if involved:
+            return _problem(error, involved[-1])
+    return _problem(error, Source(Place(DEFAULT)))
 
 
 def _error(problems: Iterable[Problem]) -> ConfigError:

@@ -111,13 +111,50 @@ class StageConfig(Section):
 
     name: str = Field(min_length=1, description="Name shown in progress and results.")
     categories: tuple[Category, ...] = Field(min_length=1, description="Categories drawn from.")
+    complexity: tuple[Fraction, Fraction] = Field(
+        (0.0, 1.0),
+        description="Part of each category drawn from, by the rank of its images from the simplest "
+        "(0) to the most complex (1).",
+    )
+    target: float = Field(
+        0.0,
+        allow_inf_nan=False,
+        description="Gain over the baseline from which an episode is a success (utility).",
+    )
     success_share: Fraction = Field(
-        0.6, description="Share of recent episodes at or above the baseline that promotes."
+        0.6, description="Share of recent episodes that must be a success for promotion."
     )
     min_updates: int = Field(4, ge=1, description="Updates before promotion is looked at (count).")
     max_updates: int = Field(
-        30, ge=1, description="Updates after which the next stage starts anyway (count)."
+        30, ge=1, description="Updates within which the stage must succeed: its budget (count)."
     )
+    retries: int = Field(
+        0, ge=0, description="Times the stage is begun again when its budget has ended (count)."
+    )
+    on_failure: Literal["next", "stop"] = Field(
+        "next",
+        description="After the last retry: go on with the next stage, or stop training (exit code "
+        "3).",
+    )
+    begin: Literal["last", "best"] = Field(
+        "last",
+        description="Policy that each attempt begins with: the last one, or that of the best check "
+        "so far.",
+    )
+    review: float = Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Share of the episodes that are drawn from earlier stages, against forgetting.",
+    )
+
+    @model_validator(mode="after")
+    def _part_has_an_inside(self) -> StageConfig:
+        low, high = self.complexity
+        if low >= high:
+            msg = f"complexity must begin below its end, not [{low:g}, {high:g}]"
+            raise ValueError(msg)
+        return self
 
 
 class CurriculumConfig(Section):
@@ -134,8 +171,17 @@ class CurriculumConfig(Section):
             StageConfig(name="gradient", categories=("simple", "text", "gradient"), max_updates=6),
             StageConfig(name="complex", categories=CATEGORIES),
         ),
-        description="Stages in order; the last one lasts until the end.",
+        description="Stages in order; the last one lasts until training ends.",
     )
+
+    @model_validator(mode="after")
+    def _names_tell_stages_apart(self) -> CurriculumConfig:
+        names = [stage.name for stage in self.stages]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"two stages are named {', '.join(map(repr, twice))}: give each its own name"
+            raise ValueError(msg)
+        return self
 
 
 RecordedFigure = Literal[
@@ -204,13 +250,19 @@ class CheckpointsConfig(Section):
 
 
 class EarlyStoppingConfig(Section):
-    """Ending a training that has stopped gaining."""
+    """Ending a training that has stopped gaining, or that has diverged."""
 
     patience: int = Field(
         0, ge=0, description="Validation checks without gain after which training ends; 0: never."
     )
     min_gain: float = Field(
         0.0, ge=0.0, description="Least rise of the check's utility that counts as gain."
+    )
+    max_drop: float = Field(
+        4.0,
+        ge=0.0,
+        description="A check this far below the best one ends training as diverged (utility); 0: "
+        "never.",
     )
 
 

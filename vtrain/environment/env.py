@@ -12,7 +12,7 @@ from vtrain.config.section import CATEGORIES, Category
 from vtrain.environment.engine import Engine
 from vtrain.environment.episode import Episode, Rules
 from vtrain.environment.observation import LIMIT, OBSERVATION_SIZE
-from vtrain.environment.sampler import Draw, EpisodeSampler
+from vtrain.environment.sampler import Draw, EpisodeSampler, Membership
 from vtrain.tracing.parameters import ACTION_LEVELS
 
 ENV_ID = "vtrain/Trace-v0"
@@ -56,7 +56,7 @@ class TraceEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
         self._rules = rules
         self._sampler = sampler
         self._engine = engine
-        self._categories = categories
+        self._membership = Membership(categories)
         self._next = 0
         self._episode: Episode | None = None
 
@@ -69,7 +69,7 @@ class TraceEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
             self._next = int(np.random.default_rng(seed).integers(1 << 31))
         wanted = options or {}
         number = int(wanted.get("episode", self._next))
-        drawn = self._sampler.draw(number, self._categories)
+        drawn = self._sampler.draw(number, self._membership)
         self._next = number + 1
         draw = Draw(wanted.get("image", drawn.image), float(wanted.get("taste", drawn.taste)))
         self._episode = Episode(self._rules, draw)

@@ -6,6 +6,7 @@ best utility found, over that of a baseline on the same image: easy and hard log
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.environment.observation import Attempt, Normaliser, Vector, observe
 from vtrain.environment.sampler import Draw
+from vtrain.errors import NonFiniteError
 from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
 
 
@@ -93,6 +95,9 @@ class Episode:
         Args:
             action: The action they were requested for.
             measured: The measurements, in the order of the requests.
+
+        Raises:
+            NonFiniteError: The utility of a trace is not finite.
         """
         measurement, baseline = measured[0], measured[1]
         gain = self._gain(measurement, baseline)
@@ -114,4 +119,11 @@ class Episode:
         scoring = self._rules.scoring
         taste = self.draw.taste
         gain = measurement.utility(taste, scoring) - baseline.utility(taste, scoring)
+        if not math.isfinite(gain):  # clipped, it would be the largest reward there is
+            image = self.draw.image
+            raise NonFiniteError(
+                f"The gain of a trace of image {image} at taste {taste:g} is {gain}.",
+                what="gain",
+                images=(image,),
+            )
         return max(-environment.reward_limit, min(environment.reward_limit, gain))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.environment.features import FEATURES
-from vtrain.tracing.parameters import ACTION_LEVELS, Action
+from vtrain.tracing.parameters import ACTION_LEVELS, PARAMETERS, Action
 
 if TYPE_CHECKING:  # it brings in all that judges traces, which a single trace is not
     from vtrain.environment.measurement import Measurement
@@ -24,6 +24,15 @@ _PROGRESS = 1
 _OUTCOME = 6
 OBSERVATION_SIZE = len(FEATURES) + _TASTE + _PROGRESS + len(ACTION_LEVELS) + _OUTCOME
 """Length of an observation."""
+OBSERVATION_NAMES: tuple[str, ...] = (
+    *FEATURES,
+    "log_taste",
+    "taste",
+    "left",
+    *(f"last_{row.name}" for row in PARAMETERS),
+    *("last_precision", "last_recall", "last_colour_error", "last_bytes", "last_gain", "best_gain"),
+)
+"""Names of an observation's entries, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,8 @@ def _ended(events: Sequence[Mapping[str, Any]]) -> str | None:
             return None
         if event.get("kind") == "end":
             return str(event.get("stopped") or "done")
+        if event.get("kind") == "non-finite":
+            return f"{event.get('what')} is not finite"
     return None
 
 

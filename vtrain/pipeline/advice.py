@@ -128,6 +128,17 @@ def _cut_short(facts: Facts) -> Iterator[Suggestion]:
         )
 
 
+def _diverged(facts: Facts) -> Iterator[Suggestion]:
+    if facts.training is None or facts.training.get("stopped") != "diverged":
+        return
+    yield Suggestion(
+        0.85,
+        "Lower ppo.learning_rate and repeat the command; the best checkpoint is from before it.",
+        "Training ended after a check that was early_stopping.max_drop "
+        f"({facts.config.early_stopping.max_drop:g}) or more below the best one.",
+    )
+
+
 def _still_rising(facts: Facts) -> Iterator[Suggestion]:
     if facts.training is None:
         return
@@ -223,6 +234,7 @@ _RULES: tuple[Callable[[Facts], Iterator[Suggestion]], ...] = (
     _broken_traces,
     _not_better,
     _cut_short,
+    _diverged,
     _still_rising,
     _few_logos,
     _weak_category,

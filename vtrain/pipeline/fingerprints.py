@@ -20,6 +20,7 @@ from vtrain.data.scan import Found, scan
 from vtrain.environment.versions import measurement_version
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, read_json, write_json
+from vtrain.validation.protocol import find_protocol
 
 _LOG = logging.getLogger(__name__)
 _SCHEMA = 1
@@ -53,7 +54,8 @@ def train_fingerprint(catalog_digest: str, config: Config) -> str:
 
 def train_length(config: Config) -> str:
     """Of how long learning lasts: a longer training goes on from a shorter one."""
-    return _digest(config.ppo.total_traces, config.ppo.time_limit)
+    early = config.early_stopping.model_dump(mode="json")
+    return _digest(config.ppo.total_traces, config.ppo.time_limit, early)
 
 
 def validate_fingerprint(catalog_digest: str, config: Config, best: Checkpoint, table: Path) -> str:
@@ -61,6 +63,9 @@ def validate_fingerprint(catalog_digest: str, config: Config, best: Checkpoint, 
     measured = hashlib.sha256(table.read_bytes()).hexdigest() if table.is_file() else None
     files = {name: record.sha256 for name, record in best.manifest.files.items()}
     sections = config.model_dump(mode="json", include={"validation", "scoring", "tracing"})
+    damage = find_protocol(None, config).damage
+    if damage is not None:
+        sections["damage"] = damage.model_dump(mode="json")
     return _digest(catalog_digest, sections, best.name, files, measured, measurement_version())
 
 

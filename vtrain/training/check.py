@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vtrain.agent.network import PolicyNetwork
 from vtrain.config.scoring import ScoringConfig
+from vtrain.config.section import CATEGORIES
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Request
 from vtrain.environment.observation import observe
+from vtrain.errors import NonFiniteError
 from vtrain.tracing.parameters import canonical, encode_settings, preset
 from vtrain.training.problem import Problem
 
@@ -27,6 +30,7 @@ class Check:
         images: Images checked (count).
         error: Standard error of `utility` over the images; 0 for a single one.
         values: Utility over the baseline of each image, over the tastes.
+        by_category: Mean utility over the baseline of the images of each category.
     """
 
     utility: float
@@ -35,6 +39,7 @@ class Check:
     images: int
     error: float = 0.0
     values: tuple[float, ...] = ()
+    by_category: dict[str, float] = field(default_factory=dict)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -59,6 +64,9 @@ def check_policy(
         problem: Images and features.
         engine: Measures.
         scoring: Tastes and weights.
+
+    Raises:
+        NonFiniteError: The utility of an image is not finite.
     """
     taste = scoring.taste
     tastes = (taste.fidelity, taste.balanced, taste.compact)
@@ -82,6 +90,17 @@ def check_policy(
             over_default += utility - plain.utility(value, scoring)
         values.append(over_baseline / len(tastes))
         better += ours[0].appearance > plain.appearance
+    bad = [
+        entry.id
+        for entry, value in zip(problem.check, values, strict=True)
+        if not math.isfinite(value)
+    ]
+    if bad:
+        raise NonFiniteError(
+            f"The utility of image {bad[0]} in the validation check is not finite.",
+            what="utility of the validation check",
+            images=tuple(bad),
+        )
     count = len(problem.check)
     return Check(
         utility=statistics.fmean(values),
@@ -90,4 +109,12 @@ def check_policy(
         images=count,
         error=statistics.stdev(values) / math.sqrt(count) if count > 1 else 0.0,
         values=tuple(values),
+        by_category=_by_category(problem, values),
     )
+
+
+def _by_category(problem: Problem, values: Sequence[float]) -> dict[str, float]:
+    groups: dict[str, list[float]] = {}
+    for entry, value in zip(problem.check, values, strict=True):
+        groups.setdefault(entry.category, []).append(value)
+    return {name: statistics.fmean(groups[name]) for name in CATEGORIES if name in groups}

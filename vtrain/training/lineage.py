@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from stable_baselines3 import PPO
 
 from vtrain.agent.network import PolicyNetwork
@@ -72,7 +73,7 @@ class Origin:
         found = []
         saved = self.loaded.documents.get("config")
         if saved is not None:
-            found += config_changes(saved, config.model_dump(mode="json"))
+            found += config_changes(_completed(saved), config.model_dump(mode="json"))
         if self.checkpoint.info.get("dataset") != dataset:
             found.append(Change("dataset", self.checkpoint.info.get("dataset"), dataset))
         threads = self.checkpoint.info.get("torch_threads")
@@ -154,6 +155,14 @@ def change_table(changes: Sequence[Change]) -> str:
     return "\n".join(
         f"  {what:<{wide[0]}}  was {before:<{wide[1]}}  is {after}" for what, before, after in rows
     )
+
+
+def _completed(saved: dict[str, Any]) -> dict[str, Any]:
+    """A saved configuration with the defaults of keys that the version before did not have."""
+    try:
+        return Config.model_validate(saved).model_dump(mode="json")
+    except ValidationError:  # it had keys that are no more: they are what differs
+        return saved
 
 
 def _short(value: object) -> str:

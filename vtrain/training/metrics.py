@@ -88,6 +88,7 @@ def update_record(
         "validation_utility": check.utility if check else None,
         "validation_gain_default": check.gain_default if check else None,
         "validation_better": check.better if check else None,
+        "validation_by_category": dict(check.by_category) if check else None,
         "wall": dict(wall),
     }
 

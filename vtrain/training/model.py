@@ -14,6 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 from vtrain.config.schema import PPOConfig
+from vtrain.training.finite import check_losses, check_model, watch
 from vtrain.training.vec_env import FinishedEpisode, TraceVecEnv
 
 
@@ -73,6 +74,7 @@ def make_model(
         # A network this small learns no faster on an accelerator; tracing takes the time.
         device="cpu",
     )
+    watch(model)
     model.set_logger(Logger(folder=None, output_formats=writers or []))
     return model
 
@@ -95,10 +97,14 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:
         model: The learner, with its last observations in place (see `start`).
         env: Its environments.
         total: Traces at which learning ends; also the end of the learning-rate schedule.
+
+    Raises:
+        NonFiniteError: A value of the rollout or of the update is not finite.
     """
     silent = _Silent()
     silent.init_callback(model)
     while model.num_timesteps < total:
+        env.drawn.clear()
         model.collect_rollouts(env, silent, model.rollout_buffer, model.n_steps)
         model._update_current_progress_remaining(model.num_timesteps, total)  # noqa: SLF001
         rewards = model.rollout_buffer.rewards.copy()
@@ -108,6 +114,8 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:
             for name, value in model.logger.name_to_value.items()
             if name.startswith("train/")
         }
+        check_losses(values)
+        check_model(model)
         yield Update(env.take_finished(), values, rewards)
         model.logger.dump(model.num_timesteps)
 

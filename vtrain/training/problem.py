@@ -13,13 +13,18 @@ from vtrain.data.store import ImageStore
 from vtrain.environment.engine import Engine, Progress
 from vtrain.environment.episode import Rules
 from vtrain.environment.feature_table import feature_table
+from vtrain.environment.features import FEATURES
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.environment.observation import Normaliser
 from vtrain.environment.sampler import EpisodeSampler
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory
 from vtrain.tracing.parameters import canonical, encode_settings, preset
-from vtrain.validation.table import balanced_order
+from vtrain.validation.table import MeasuredTable, balanced_order, measure_table, table_identity
+
+_COMPLEXITY = FEATURES.index("edge_density")
+"""The share of pixels on a contour goes with how complex people find a picture (Mack and Oliva,
+Computational estimation of visual complexity, 2004)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ def load_problem(
         tastes=config.environment.tastes,
         seed=config.seed,
         repeats=config.environment.repeats,
+        complexity={entry.id: float(features[entry.id][_COMPLEXITY]) for entry in train},
     )
     rules = Rules(config.environment, config.scoring, normaliser, features)
     return Problem(catalog, train, check, rules, sampler)
@@ -85,6 +91,51 @@ def measure_defaults(
     wanted += [Request(entry.id, problem.rules.baseline) for entry in entries]
     measured = engine.measure(wanted, on_progress)
     return dict(zip((entry.id for entry in entries), measured, strict=False))
+
+
+def measured_table(
+    run: RunDirectory,
+    config: Config,
+    problem: Problem,
+    engine: Engine,
+    *,
+    on_begin: Callable[[], None],
+    on_progress: Progress | None = None,
+) -> MeasuredTable:
+    """The table of measured settings: the one that is there, or a new one.
+
+    Args:
+        run: Keeps the table.
+        config: Tastes, scoring, seed and the number of settings.
+        problem: Its training images are measured.
+        engine: Measures.
+        on_begin: Called when a new one is needed.
+        on_progress: Called with the measurements done and wanted.
+    """
+    path = run.data_cache / "table.json"
+    ids = [entry.id for entry in problem.train]
+    identity = table_identity(
+        config.environment.tastes,
+        scoring=config.scoring,
+        config=config.ppo.warm_start,
+        seed=config.seed,
+    )
+    if path.is_file():
+        table = MeasuredTable.load(path)
+        if table.identity == identity and set(table.images) <= set(ids):
+            return table
+    on_begin()
+    table = measure_table(
+        engine,
+        ids,
+        tastes=config.environment.tastes,
+        scoring=config.scoring,
+        config=config.ppo.warm_start,
+        seed=config.seed,
+        on_progress=on_progress,
+    )
+    table.save(path)
+    return table
 
 
 def _in_turn(entries: Sequence[Entry], *, seed: int) -> tuple[Entry, ...]:

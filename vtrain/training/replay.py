@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vtrain.checkpoints.store import Checkpoint
+from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine, open_engine
 from vtrain.rundir import RunDirectory
@@ -18,6 +18,7 @@ from vtrain.training.curriculum import Curriculum
 from vtrain.training.lineage import Origin
 from vtrain.training.model import make_model, start, updates
 from vtrain.training.problem import Problem, load_problem
+from vtrain.training.stages import carry_over
 from vtrain.training.state import ExactState, capture, restore
 from vtrain.training.vec_env import TraceVecEnv
 
@@ -79,11 +80,14 @@ def _one_update(config: Config, problem: Problem, engine: Engine, origin: Origin
         problem.sampler,
         engine,
         count=config.ppo.n_envs,
-        categories=curriculum.categories,
+        membership=curriculum.membership,
     )
     model = make_model(env, config.ppo, seed=config.seed)
     start(model, config.ppo.total_traces)
     done = restore(origin.state, model, env, curriculum)
+    if curriculum.wants_best:
+        carry_over(model, CheckpointStore(origin.run / "checkpoints"), origin.best)
+        curriculum.carried_over()
     # At the end of a training there is no update left: the next one is made all the same.
     total = max(config.ppo.total_traces, model.num_timesteps + 1)
     update = next(iter(updates(model, env, total=total)))

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any
 
 from stable_baselines3 import PPO
@@ -18,46 +18,28 @@ from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
-from vtrain.errors import CheckpointError, Stopped, StorageError
-from vtrain.rundir import JsonlWriter, RunDirectory, read_jsonl, write_json, write_jsonl
+from vtrain.errors import CheckpointError, NonFiniteError, Stopped, StorageError
+from vtrain.rundir import JsonlWriter, RunDirectory, write_jsonl
 from vtrain.training.check import Check, check_policy
 from vtrain.training.curriculum import Curriculum, StageResult
+from vtrain.training.curve import continue_curve
 from vtrain.training.due import Due
 from vtrain.training.early_stopping import EarlyStopping
 from vtrain.training.events import StatefulCallback, TrainingCallback, TrainingEvent
+from vtrain.training.failure import keep_failure
 from vtrain.training.lineage import Origin
 from vtrain.training.metrics import Clock, update_record
 from vtrain.training.model import Update, make_model, policy_weights, start, updates
-from vtrain.training.problem import Problem, measure_defaults
+from vtrain.training.problem import Problem, measure_defaults, measured_table
+from vtrain.training.result import TrainingResult
 from vtrain.training.saving import Saving
+from vtrain.training.stages import StageResults, begin_with_best, stage_check, stage_event
 from vtrain.training.state import ExactState, capture, restore
 from vtrain.training.stop import Interrupted, StopRequest
 from vtrain.training.tensorboard import tensorboard_writers
 from vtrain.training.vec_env import TraceVecEnv
 from vtrain.training.warm_start import fit_table
-from vtrain.validation.table import MeasuredTable, measure_table, table_identity
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
-    """How training ended.
-
-    Attributes:
-        updates: PPO updates over the run's whole life (count).
-        traces: Environment steps over the run's whole life (count).
-        best_utility: Best utility of a validation check over the baseline; None without a check.
-        best_step: Traces behind the best checkpoint; None without a check.
-        seconds: Time this call took (s).
-        stopped: Why it ended: ``done``, ``early-stopping``, ``time-limit``, ``cancelled``,
-            ``SIGTERM`` or ``SIGINT``.
-    """
-
-    updates: int
-    traces: int
-    best_utility: float | None
-    best_step: int | None
-    seconds: float
-    stopped: str
+from vtrain.validation.table import MeasuredTable
 
 
 class Session:
@@ -93,13 +75,14 @@ class Session:
         self._saving = Saving(config, run, problem)
         self._due = Due(config.checkpoints)
         self._curriculum = Curriculum(config.curriculum)
+        self._results = StageResults(run)
         self._early = EarlyStopping(config.early_stopping)
         self._env = TraceVecEnv(
             problem.rules,
             problem.sampler,
             engine,
             count=config.ppo.n_envs,
-            categories=self._curriculum.categories,
+            membership=self._curriculum.membership,
         )
         self._model: PPO = make_model(
             self._env,
@@ -112,7 +95,13 @@ class Session:
         self._defaults: dict[str, Measurement] = {}
         self._saved_at = self._checked_at = -1
         self._check_seconds = 0.0
+        self._last_check: Check | None = None
         self._boundary: ExactState | None = None
+
+    @property
+    def failed_stage(self) -> StageResult | None:
+        """The stage that ended training without success."""
+        return self._curriculum.failed
 
     def run(self) -> TrainingResult:
         """Prepare, then update by update until the end.
@@ -120,11 +109,16 @@ class Session:
         Raises:
             CheckpointError: The run directory cannot be written any more. What was learned is saved
                 elsewhere when it can be.
+            NonFiniteError: A value was not finite. The last good state is saved, and what shows the
+                failure again is in ``failures/``.
             Stopped: A callback had enough.
         """
         with closing(self._saving):
             try:
-                return self._work()
+                try:
+                    return self._work()
+                except NonFiniteError as error:
+                    raise self._failure(error) from error
             except (CheckpointError, StorageError) as error:
                 if self._boundary is None:
                     raise
@@ -141,18 +135,18 @@ class Session:
                 return self._result()
             self._go_back(self._boundary)
         except Stopped:
-            # A callback has had enough: what was learned up to the last boundary is kept.
-            if self._boundary is not None:
-                self._go_back(self._boundary)
-                if self._saved_at != self._update:
-                    self._save(self._boundary, None)
-            self._saving.settle()
+            # A callback has had enough, and is told nothing more.
+            self._tell = _tell_nobody
+            self._break_off()
             raise
         return self._end()
 
     def _go_back(self, boundary: ExactState) -> None:
         """Count no update that was broken off."""
         self._update = int(boundary.document["update"])
+        self._curriculum.restore(boundary.document["curriculum"])
+        self._early.restore(boundary.document["early_stopping"])
+        self._results.begin(self._update)
 
     def _prepare(self) -> None:
         """Measure what learning starts from, and put the policy there."""
@@ -161,7 +155,15 @@ class Session:
             self._engine, self._problem, self._progress("Measuring VTracer's default")
         )
         self._saving.check_space(policy_weights(self._model))
-        table = self._table()
+        message = "Measuring settings"
+        table = measured_table(
+            self._run,
+            self._config,
+            self._problem,
+            self._engine,
+            on_begin=lambda: self._tell(TrainingEvent("phase", message)),
+            on_progress=self._progress(message),
+        )
         start(self._model, self._config.ppo.total_traces)
         self._begin(table)
 
@@ -177,11 +179,14 @@ class Session:
             # A run that was stopped early stays so when it is gone on from. And neither another
             # update nor the last check may end beyond the time limit.
             while not (
-                self._early.stopped
+                self._early.reason
+                or self._curriculum.failed
                 or self._stop.wanted
                 or self._stop.ends_within(longest + self._check_seconds)
             ):
                 began = time.monotonic()
+                if self._model.num_timesteps < total:
+                    self._carry_over()
                 update = next(learning, None)
                 if update is None:
                     break
@@ -206,34 +211,6 @@ class Session:
 
         return report
 
-    def _table(self) -> MeasuredTable:
-        """The table of measured settings: the one that is there, or a new one."""
-        path = self._run.data_cache / "table.json"
-        ids = [entry.id for entry in self._problem.train]
-        identity = table_identity(
-            self._config.environment.tastes,
-            scoring=self._config.scoring,
-            config=self._config.ppo.warm_start,
-            seed=self._config.seed,
-        )
-        if path.is_file():
-            table = MeasuredTable.load(path)
-            if table.identity == identity and set(table.images) <= set(ids):
-                return table
-        message = "Measuring settings"
-        self._tell(TrainingEvent("phase", message))
-        table = measure_table(
-            self._engine,
-            ids,
-            tastes=self._config.environment.tastes,
-            scoring=self._config.scoring,
-            config=self._config.ppo.warm_start,
-            seed=self._config.seed,
-            on_progress=self._progress(message),
-        )
-        table.save(path)
-        return table
-
     def _begin(self, table: MeasuredTable) -> None:
         """Put the policy where learning starts: resumed, forked, or fitted to the table."""
         if self._origin and self._origin.resumed:
@@ -256,6 +233,7 @@ class Session:
             )
             return
         write_jsonl(self._run.metrics, [])
+        self._results.begin(0)
         if self._origin:
             self._origin.give_policy(self._model)
             origin = self._origin
@@ -275,45 +253,33 @@ class Session:
         self._save(state, self._check(state))
 
     def _continue_curve(self) -> None:
-        """Keep each update's record once, up to the one that is gone on from.
-
-        A line that was torn or lost comes back from its checkpoint.
-        """
-        records = {
-            int(row["update"]): row
-            for row in read_jsonl(self._run.metrics)
-            if isinstance(row.get("update"), int)
-        }
-        for checkpoint in CheckpointStore(self._run.checkpoints).checkpoints():
-            figures = checkpoint.info.get("figures")
-            if checkpoint.update and figures:
-                records.setdefault(checkpoint.update, {**figures, "wall": {}})
-        wanted = range(1, self._update + 1)
-        missing = [number for number in wanted if number not in records]
+        """Go on with the curve and the stages' results of what was learned already."""
+        missing = continue_curve(self._run, self._update)
+        self._results.begin(self._update)
         if missing:
             told = f"{self._run.metrics} lacks {len(missing)} of {self._update} updates"
             self._event("metrics-lost", updates=missing)
             self._tell(TrainingEvent("warning", f"{told}, from {missing[0]} on; they are lost."))
-        write_jsonl(self._run.metrics, [records[n] for n in wanted if n in records])
 
     def _after(self, update: Update, metrics: JsonlWriter) -> None:
         """Record an update; check, save and promote when due."""
         self._update += 1
-        gains = [episode.gain for episode in update.episodes]
         stage = self._curriculum.stage.name
-        success = self._curriculum.success_share()
-        ended = self._curriculum.after_update(gains)
+        ended = self._curriculum.after_update([episode.gain for episode in update.episodes])
+        share = ended.success_share if ended else self._curriculum.success_share()
         traces = self._model.num_timesteps
-        check = None
-        if self._update % self._config.validation.every_updates == 0:
-            check = self._check(self._capture())
+        scheduled = self._update % self._config.validation.every_updates == 0
+        check = self._check(self._capture()) if scheduled or ended else None
+        if check:
             self._early.after_check(check.utility)
+        if ended:
+            self._early.new_stage()
         record = update_record(
             update,
             number=self._update,
             traces=traces,
             stage=stage,
-            success_share=success,
+            success_share=share,
             defaults=self._defaults,
             scoring=self._config.scoring,
             check=check,
@@ -324,25 +290,47 @@ class Session:
         metrics.write(record)
         metrics.sync()
         if ended:
-            self._stage_ended(ended)
+            self._stage_ended(ended, check)
         total = self._config.ppo.total_traces
         # Before the checkpoint too, which holds what a callback makes of it.
         self._tell(TrainingEvent("update", "Learning", traces, total, data=record))
         due = self._due.now(self._update, traces, stage_ended=ended is not None)
-        if check or due or requested(self._run):
-            self._save(self._capture(), check, record)
+        # What only the result of a stage asked for must not choose the best by who else saves.
+        counts = scheduled or self._config.checkpoints.at_stage_ends
+        if scheduled or due or requested(self._run):
+            self._save(self._capture(), check if counts else None, record)
         self._tell_saved(self._saving.finished())
 
-    def _stage_ended(self, result: StageResult) -> None:
-        path = self._run.curriculum / f"stage-{self._update:05d}-{result.stage}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, result.as_dict())
-        self._event("stage", **result.as_dict())
-        self._tell(
-            TrainingEvent(
-                "stage", f"Stage {result.stage} ended ({result.reason})", data=result.as_dict()
-            )
-        )
+    def _stage_ended(self, result: StageResult, check: Check | None) -> None:
+        """Keep a stage's result, and tell it."""
+        result = replace(result, check=stage_check(check))
+        if self._results.keep(self._update, result):
+            self._tell(stage_event(result))
+
+    def _break_off(self) -> None:
+        """Go back to the last boundary, and keep what was learned up to it."""
+        if self._boundary is not None:
+            self._go_back(self._boundary)
+            if self._saved_at != self._update:
+                self._save(self._boundary, self._own_check)
+            result = self._curriculum.finish()
+            if result:
+                self._results.keep(self._update, result)
+        self._tell_saved(self._saving.settle())
+
+    def _carry_over(self) -> None:
+        """Put the policy in place that the stage begins with, unless it goes on with its own."""
+        if self._curriculum.wants_best:
+            # The best check's checkpoint may be the one that is being written.
+            self._tell_saved(self._saving.settle())
+            lost = begin_with_best(self._model, self._curriculum, self._run, self._saving.best)
+            if lost:
+                self._tell(lost)
+
+    @property
+    def _own_check(self) -> Check | None:
+        """The check of the present update, if there was one."""
+        return self._last_check if self._checked_at == self._update else None
 
     def _check(self, state: ExactState) -> Check:
         network = PolicyNetwork.from_arrays(
@@ -351,7 +339,7 @@ class Session:
         began = time.monotonic()
         check = check_policy(network, self._problem, self._engine, self._config.scoring)
         self._check_seconds = time.monotonic() - began
-        self._checked_at = self._update
+        self._checked_at, self._last_check = self._update, check
         self._tell(TrainingEvent("check", "Checked", data=check.as_dict()))
         return check
 
@@ -369,13 +357,35 @@ class Session:
 
     def _end(self) -> TrainingResult:
         """Save what is not saved yet."""
-        if self._boundary is not None and self._checked_at != self._update:
+        if self._boundary is not None:
             # Whoever stops us is waiting: no check then.
-            check = None if self._stop.urgent else self._check(self._boundary)
-            if check or self._saved_at != self._update:
+            fresh = self._checked_at != self._update and not self._stop.urgent
+            check = self._check(self._boundary) if fresh else self._own_check
+            result = self._curriculum.finish()
+            if result:
+                self._stage_ended(result, check)
+            if fresh or self._saved_at != self._update:
                 self._save(self._boundary, check)
         self._tell_saved(self._saving.settle())
         return self._result()
+
+    def _failure(self, error: NonFiniteError) -> NonFiniteError:
+        """Save the last state that was good, and what shows the failure again; what to raise."""
+        self._break_off()
+        checkpoint = None
+        if self._boundary is not None:
+            checkpoint = CheckpointStore(self._run.checkpoints).resolve("latest").name
+        kept = keep_failure(
+            error,
+            self._run,
+            update=self._update + 1 if self._boundary else 0,
+            checkpoint=checkpoint,
+            model=self._model,
+            env=self._env,
+            problem=self._problem,
+        )
+        self._event("non-finite", what=kept.what, images=list(kept.images), checkpoint=checkpoint)
+        return kept
 
     def _result(self) -> TrainingResult:
         traces = self._boundary.document["traces"] if self._boundary else 0
@@ -397,12 +407,18 @@ class Session:
             return self._stop.signal.name
         if self._stop.cancelled():
             return "cancelled"
-        if self._early.stopped:
-            return "early-stopping"
+        if self._curriculum.failed:
+            return "stage-failed"
+        if self._early.reason:
+            return self._early.reason
         return "time-limit" if self._stop.out_of_time else "done"
 
     def _event(self, kind: str, **fields: Any) -> None:
         self._run.record_event(kind, **fields)
+
+
+def _tell_nobody(_event: TrainingEvent, /) -> None:
+    """Keep it."""
 
 
 def progress(on_event: TrainingCallback, message: str) -> Callable[[int, int], None]:

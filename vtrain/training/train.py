@@ -15,13 +15,15 @@ from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
 from vtrain.environment.engine import open_engine
-from vtrain.errors import Stopped, UsageError
+from vtrain.errors import Stopped, ThresholdNotMet, UsageError
 from vtrain.rundir import RunDirectory, write_identity, write_text
 from vtrain.tracing.parameters import preset
+from vtrain.training.curriculum import StageResult
 from vtrain.training.events import StatefulCallback, TrainingCallback, TrainingEvent
 from vtrain.training.lineage import Origin, find_origin
 from vtrain.training.problem import load_problem
-from vtrain.training.session import Session, TrainingResult, progress
+from vtrain.training.result import TrainingResult
+from vtrain.training.session import Session, progress
 from vtrain.training.stop import EXIT_CODES, StopRequest, stop_requests
 
 __all__ = ["TrainingResult", "train", "train_async"]
@@ -57,6 +59,9 @@ def train(
         DataError: The data is not prepared.
         UsageError: The run has checkpoints, and they are not to be gone on from.
         CheckpointError: Nothing to resume or fork from.
+        NonFiniteError: A value was not finite; the last good state is saved.
+        ThresholdNotMet: A stage of the curriculum did not succeed, and its ``on_failure`` is
+            ``stop``; everything is saved.
         Stopped: A signal or a callback ended the training; everything is saved.
     """
     preset(config.environment.baseline)
@@ -78,6 +83,8 @@ def train(
             result = session.run()
     if stop.signal is not None:
         raise _stopped(stop, run)
+    if result.stopped == "stage-failed" and session.failed_stage:
+        raise _not_met(session.failed_stage, run)
     return result
 
 
@@ -179,6 +186,18 @@ def _stopped(stop: StopRequest, run: RunDirectory) -> Stopped:
         )
     error.exit_code = EXIT_CODES[number]
     return error
+
+
+def _not_met(stage: StageResult, run: RunDirectory) -> ThresholdNotMet:
+    times = f" in attempt {stage.attempt}" if stage.attempt > 1 else ""
+    return ThresholdNotMet(
+        f"Stage {stage.stage} of the curriculum has not succeeded within {stage.updates} "
+        f"updates{times}: {stage.success_share:.1%} of the recent episodes gained at least "
+        f"{stage.target:g} in utility over the baseline, and {stage.wanted_share:.1%} were wanted.",
+        hint="Everything is saved. Give the stage more max_updates or retries, ask for a lower "
+        "success_share or target, or set its on_failure to next; then go on with "
+        f"`vtrain train --run {run.root} --resume --accept-changes`.",
+    )
 
 
 @contextmanager

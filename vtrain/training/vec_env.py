@@ -7,7 +7,7 @@ do not depend on how many workers there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from vtrain.config.section import Category
 from vtrain.environment.engine import Engine
 from vtrain.environment.env import action_space, observation_space
 from vtrain.environment.episode import Episode, Rules
 from vtrain.environment.measurement import Measurement
 from vtrain.environment.observation import Attempt
-from vtrain.environment.sampler import Draw, EpisodeSampler
+from vtrain.environment.sampler import Draw, EpisodeSampler, Membership
+from vtrain.training.finite import check_observations, check_rewards
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class TraceVecEnv(VecEnv):
         sampler: Draws image and taste by episode number.
         engine: Measures.
         count: Environments.
-        categories: Called for the categories to draw from when an episode starts.
+        membership: Called for the images to draw from when an episode starts.
     """
 
     def __init__(
@@ -61,17 +61,19 @@ class TraceVecEnv(VecEnv):
         engine: Engine,
         *,
         count: int,
-        categories: Callable[[], Sequence[Category]],
+        membership: Callable[[], Membership],
     ) -> None:
         super().__init__(count, observation_space(), action_space())
         self._rules = rules
         self._sampler = sampler
         self._engine = engine
-        self._categories = categories
+        self._membership = membership
         self._next = 0
         self._episodes: list[Episode] = []
         self._actions: list[tuple[int, ...]] = []
         self.finished: list[FinishedEpisode] = []
+        self.drawn: list[tuple[Draw, ...]] = []
+        """Image and taste of each environment, at each step of the rollout; see `updates`."""
 
     def reset(self) -> NDArray[np.float32]:
         """Start an episode in every environment; observations of shape (count, size)."""
@@ -85,11 +87,17 @@ class TraceVecEnv(VecEnv):
     def step_wait(
         self,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
-        """Trace, score, and start a new episode wherever one has ended."""
+        """Trace, score, and start a new episode wherever one has ended.
+
+        Raises:
+            NonFiniteError: A gain, a reward or an observation is not finite.
+        """
         pairs = list(zip(self._episodes, self._actions, strict=True))
         wanted = [episode.requests(action) for episode, action in pairs]
         flat = iter(self._engine.measure([request for requests in wanted for request in requests]))
         measured = [[next(flat) for _ in requests] for requests in wanted]
+        draws = self.under_way
+        self.drawn.append(draws)
         rewards = np.zeros(self.num_envs, np.float32)
         dones = np.zeros(self.num_envs, np.bool_)
         infos: list[dict[str, Any]] = []
@@ -110,7 +118,13 @@ class TraceVecEnv(VecEnv):
                 )
                 self._episodes[index] = self._start()
             infos.append(info)
+        check_rewards(rewards, draws)
         return self._observations(), rewards, dones, infos
+
+    @property
+    def under_way(self) -> tuple[Draw, ...]:
+        """Image and taste of each environment now."""
+        return tuple(episode.draw for episode in self._episodes)
 
     def take_finished(self) -> list[FinishedEpisode]:
         """The episodes that ended since the last call."""
@@ -136,7 +150,7 @@ class TraceVecEnv(VecEnv):
         """Go on from a `state`; the observations there."""
         self._next = state["next"]
         self._episodes = [self._restored(saved) for saved in state["episodes"]]
-        self.finished = []
+        self.finished, self.drawn = [], []
         return self._observations()
 
     def _restored(self, saved: dict[str, Any]) -> Episode:
@@ -151,12 +165,14 @@ class TraceVecEnv(VecEnv):
         return episode
 
     def _start(self) -> Episode:
-        draw = self._sampler.draw(self._next, self._categories())
+        draw = self._sampler.draw(self._next, self._membership())
         self._next += 1
         return Episode(self._rules, draw)
 
     def _observations(self) -> NDArray[np.float32]:
-        return np.stack([episode.observation for episode in self._episodes])
+        observations = np.stack([episode.observation for episode in self._episodes])
+        check_observations(observations, self.under_way)
+        return observations
 
     def close(self) -> None:
         """Nothing to close: the engine belongs to the caller."""

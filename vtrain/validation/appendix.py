@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from vtrain.validation.baselines import POLICY
 from vtrain.validation.cells import Table, number, positive
+from vtrain.validation.measures import Past
 from vtrain.validation.results import Record
 from vtrain.validation.summary import ALL
 
@@ -136,15 +138,23 @@ def _history(record: Record) -> Table:
     return Table(
         "History: validations of this run with this protocol and split",
         ("when", "checkpoint", "taste", "logos", "utility", "gain"),
-        tuple(
-            (
-                past.created,
-                past.checkpoint,
-                past.taste,
-                str(past.images),
-                f"{past.utility:.3f}",
-                f"{past.gain:+.3f}",
-            )
-            for past in record.beyond.history
+        (
+            *(_past(item, item.taste, item.utility, item.gain) for item in record.beyond.history),
+            *(
+                _past(record, figures.taste, figures.utility, figures.gain.value)
+                for figures in record.summary.figures
+                if (figures.chooser, figures.category) == (POLICY, ALL)
+            ),
         ),
+    )
+
+
+def _past(of: Record | Past, taste: str, utility: float, gain: float) -> tuple[str, ...]:
+    return (
+        of.created,
+        of.checkpoint,
+        taste,
+        str(of.images),
+        f"{utility:.3f}",
+        f"{gain:+.3f}",
     )

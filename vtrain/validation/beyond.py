@@ -22,6 +22,7 @@ from vtrain.rundir import RunDirectory, write_jsonl
 from vtrain.validation.baselines import DEFAULT, POLICY, PolicyChooser
 from vtrain.validation.consistency import DrawingChooser, consistency
 from vtrain.validation.drift import drift
+from vtrain.validation.fingerprint import Fingerprint, fingerprints
 from vtrain.validation.judge import Judgement
 from vtrain.validation.measures import Beyond, Finding, Past
 from vtrain.validation.outcomes import Outcome, outcomes
@@ -29,7 +30,6 @@ from vtrain.validation.protocol import Protocol
 from vtrain.validation.results import Record
 from vtrain.validation.rounds import Measurer, Progress
 from vtrain.validation.stability import Disturbed, compare_disturbed, stability
-from vtrain.validation.summary import ALL
 from vtrain.validation.table import balanced_order
 from vtrain.validation.timing import measure_times
 from vtrain.validation.trends import drift_finding, history, regression, training_findings
@@ -97,7 +97,10 @@ def by_image(drawn: Sequence[Outcome]) -> Mapping[str, list[Measurement]]:
 
 
 def disturb(
-    judged: Judged, judgement: Judgement, on_progress: Progress | None
+    judged: Judged,
+    judgement: Judgement,
+    on_progress: Progress | None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> tuple[Disturbed, ...]:
     """The policy on slightly changed images; nothing unless the protocol asks for stability."""
     settings = judged.protocol.settings
@@ -116,6 +119,7 @@ def disturb(
         workers=judged.config.resources.workers,
         tracing=judged.config.tracing,
         cache=judged.run.measurements,
+        on_wait=on_wait,
     ) as engine:
         found = outcomes(
             [PolicyChooser(judged.agent, known.__getitem__)],
@@ -162,33 +166,43 @@ def summarise_beyond(
     )
 
 
-def with_trends(judged: Judged, record: Record, judgement: Judgement, folder: str) -> Record:
+def with_trends(
+    judged: Judged, record: Record, judgement: Judgement, fingerprint: Fingerprint
+) -> Record:
     """The record with the history that it belongs to, and what that shows.
 
     Args:
         judged: What was judged.
-        record: Of this judgement.
+        record: Of this judgement, which is not published yet.
         judgement: Its rows.
-        folder: Name of the folder that it will be written to.
+        fingerprint: What decided its figures.
     """
     alike = (record.protocol, record.split, record.traces)
     past = [
-        item
-        for item in history([judged.run])
-        if (item.protocol, item.split, item.traces) == alike and item.folder != folder
+        item for item in history([judged.run]) if (item.protocol, item.split, item.traces) == alike
     ]
-    found = [*training_findings(judged.run.metrics), drift_of(judged)]
-    if past:
-        before = judged.run.validation / past[-1].folder
-        found.insert(
-            0, regression(before, judgement.rows, resamples=judged.config.validation.resamples)
-        )
+    found = [
+        _regression(judged, judgement, fingerprint, past),
+        *training_findings(judged.run.metrics),
+        drift_of(judged),
+    ]
     beyond = replace(
         record.beyond,
         findings=tuple(finding for finding in found if finding is not None),
-        history=(*past, *_own(judged, record, folder)),
+        history=tuple(past),
     )
     return replace(record, beyond=beyond)
+
+
+def _regression(
+    judged: Judged, judgement: Judgement, fingerprint: Fingerprint, past: Sequence[Past]
+) -> Finding | None:
+    """Whether the policy is worse than in the newest validation of the past that can be paired."""
+    names = {item.folder for item in past}
+    for folder, known in fingerprints(judged.run):
+        if folder.name in names and known is not None and fingerprint.pairs_with(known):
+            return regression(folder, judgement, resamples=judged.config.validation.resamples)
+    return None
 
 
 def write_parts(folder: Path, drawn: Sequence[Outcome], disturbed: Sequence[Disturbed]) -> None:
@@ -201,26 +215,6 @@ def write_parts(folder: Path, drawn: Sequence[Outcome], disturbed: Sequence[Dist
         write_jsonl(folder / "consistency.jsonl", (asdict(row) for row in drawn))
     if disturbed:
         write_jsonl(folder / "stability.jsonl", (asdict(item) for item in disturbed))
-
-
-def _own(judged: Judged, record: Record, folder: str) -> list[Past]:
-    return [
-        Past(
-            run=judged.run.root.resolve().name,
-            folder=folder,
-            created=record.created,
-            checkpoint=record.checkpoint,
-            protocol=record.protocol,
-            split=record.split,
-            images=record.images,
-            traces=record.traces,
-            taste=figures.taste,
-            utility=figures.utility,
-            gain=figures.gain.value,
-        )
-        for figures in record.summary.figures
-        if (figures.chooser, figures.category) == (POLICY, ALL)
-    ]
 
 
 def drift_of(judged: Judged) -> Finding | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vtrain.validation.statistics import Interval
@@ -45,3 +46,14 @@ def share(found: Interval | None) -> str:
 def positive(found: Interval) -> str:
     """As `interval` with three decimals, of what has no sign: ``0.231 [0.180, 0.297]``."""
     return interval(found, 3).replace("+", "")
+
+
+def aligned(table: Table) -> list[str]:
+    """The lines of a table in plain text, without its title."""
+    lines: Sequence[tuple[str, ...]] = (table.columns, *table.rows)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
+    texts = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return [texts[0], "  ".join("-" * width for width in widths), *texts[1:]]

@@ -22,11 +22,12 @@ from vtrain.data.records import Entry
 from vtrain.environment.observation import Vector
 from vtrain.errors import DataError, UsageError
 from vtrain.tracing.parameters import Action
+from vtrain.validation.baselines import POLICY
 from vtrain.validation.baselines.protocol import seed_of
 from vtrain.validation.judge import Row
 from vtrain.validation.measures import Consistency
 from vtrain.validation.outcomes import Outcome
-from vtrain.validation.results import policy_rows
+from vtrain.validation.results import read_judgement, read_record
 from vtrain.validation.statistics import mean_interval
 from vtrain.validation.summary import ALL
 
@@ -111,14 +112,14 @@ def consistency_over_runs(
 
     Raises:
         UsageError: Fewer than two folders are given.
-        DataError: A folder holds no rows, or nothing was judged in all of them.
+        DataError: A folder's files are missing or damaged, or nothing was judged in all of them.
     """
     if len(folders) < 2:
         raise UsageError(
             f"Consistency over runs needs at least 2 validations, not {len(folders)}.",
             hint="Validate each run, and give the folders under their validation/.",
         )
-    tables = [policy_rows(folder) for folder in folders]
+    tables = [_policy_rows(folder) for folder in folders]
     common = [key for key in tables[0] if all(key in table for table in tables)]
     if not common:
         raise DataError(
@@ -127,15 +128,20 @@ def consistency_over_runs(
         )
     repeated = [
         _Repeated(
-            tables[0][key]["category"],
-            tables[0][key]["brand"],
+            tables[0][key].category,
+            tables[0][key].brand,
             key[1],
-            tuple(float(table[key]["utility"]) for table in tables),
+            tuple(table[key].utility for table in tables),
             None,
         )
         for key in common
     ]
     return _summarise(repeated, resamples=resamples, confidence=confidence)
+
+
+def _policy_rows(folder: Path) -> dict[tuple[str, str], Row]:
+    rows = read_judgement(folder, read_record(folder)).rows
+    return {(row.image, row.taste): row for row in rows if row.chooser == POLICY}
 
 
 def _summarise(

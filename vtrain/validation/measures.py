@@ -132,7 +132,7 @@ class Beyond:
         consistency: By taste and category.
         timing: By chooser and taste.
         findings: Of the trends.
-        history: Earlier validations of the run with this protocol and split, and this one.
+        history: Earlier validations of the run with this protocol, split and budget.
     """
 
     stability: tuple[Stability, ...] = ()

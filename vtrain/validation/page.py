@@ -22,6 +22,8 @@ def html_report(
     plots: Mapping[str, bytes],
     gallery: Mapping[str, Sequence[Exhibit]],
     config: str,
+    *,
+    without_gallery: str = "",
 ) -> str:
     """The page.
 
@@ -30,6 +32,7 @@ def html_report(
         plots: PNG files by the names in `PLOT_TEXTS`.
         gallery: Logos to look at, by heading.
         config: The resolved configuration, as YAML.
+        without_gallery: Why there are no logos to look at; empty when there are.
     """
     title = f"Validation of {record.checkpoint}"
     all_tables = tables(record)
@@ -52,18 +55,7 @@ def html_report(
         *(element("p", note, kind="note") for note in record.notes),
         *_plots(plots, ("front", "scatter", "gains")),
         element("h2", "To look at"),
-        element(
-            "p",
-            "Source, VTracer's default, then the policy at each taste. The drawings are vectors.",
-            kind="quiet",
-        ),
-        element(
-            "div",
-            # A switch without script: the style sheet asks whether it is on.
-            element("input", type="checkbox", id="large"),
-            Markup('<label for="large"> Show them large (1024 px wide)</label>'),
-            *(part for heading, found in gallery.items() for part in _gallery(heading, found)),
-        ),
+        _looks(gallery, without_gallery),
         element("h2", "Figures"),
         *(
             part
@@ -88,6 +80,26 @@ def _plots(plots: Mapping[str, bytes], names: Sequence[str]) -> list[Markup]:
         for name in names
         if name in plots
     ]
+
+
+def _looks(gallery: Mapping[str, Sequence[Exhibit]], missing: str) -> Markup:
+    if missing:
+        return element("p", f"The drawings are left out: {missing}", kind="note")
+    return element(
+        "div",
+        element(
+            "p",
+            "Source, VTracer's default, then the policy at each taste. The drawings are vectors.",
+            kind="quiet",
+        ),
+        element(
+            "div",
+            # A switch without script: the style sheet asks whether it is on.
+            element("input", type="checkbox", id="large"),
+            Markup('<label for="large"> Show them large (1024 px wide)</label>'),
+            *(part for heading, found in gallery.items() for part in _gallery(heading, found)),
+        ),
+    )
 
 
 def _gallery(heading: str, exhibits: Sequence[Exhibit]) -> list[Markup]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,8 +22,8 @@ from vtrain.validation.judge import Judgement, Row
 from vtrain.validation.summary import ALL, Summary
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
-_DPI = 110
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+DPI = 110
 _LEGEND_INSIDE = 5
 """Most choosers that a legend among the points leaves room for (count)."""
 
@@ -47,7 +48,7 @@ def front(judgement: Judgement, summary: Summary) -> Figure:
             gains,
             yerr=np.clip(spread, 0.0, None),
             color=COLOURS[place % len(COLOURS)],
-            marker=_MARKERS[place % len(_MARKERS)],
+            marker=MARKERS[place % len(MARKERS)],
             linewidth=2 if chooser == POLICY else 1,
             markersize=8 if chooser == POLICY else 6,
             capsize=3,
@@ -81,7 +82,7 @@ def front(judgement: Judgement, summary: Summary) -> Figure:
 def scatter(judgement: Judgement) -> Figure:
     """Every logo: the policy's gain against its bytes, one panel per taste, by category."""
     tastes = list(judgement.tastes)
-    figure = Figure(figsize=(3.6 * len(tastes), 3.9), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(3.6 * len(tastes), 3.9), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(tastes), sharex=True, sharey=True, squeeze=False)[0]
     for axes, taste in zip(panels, tastes, strict=True):
@@ -99,7 +100,7 @@ def scatter(judgement: Judgement) -> Figure:
                 alpha=0.65,
                 linewidths=0,
                 color=COLOURS[place % len(COLOURS)],
-                marker=_MARKERS[place % len(_MARKERS)],
+                marker=MARKERS[place % len(MARKERS)],
                 label=category,
             )
         axes.axhline(0, color="#888888", linewidth=0.8)
@@ -122,7 +123,7 @@ def gains(judgement: Judgement, taste: str) -> Figure:
     # One failure must not squeeze all the others into one bar: it counts in the last one.
     low, high = np.quantile(values, (0.01, 0.99))
     edges = np.linspace(min(low, -0.5), max(high, 0.5), 33)
-    figure = Figure(figsize=(8, 1.35 * len(categories) + 0.9), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(8, 1.35 * len(categories) + 0.9), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(categories), 1, sharex=True, squeeze=False)[:, 0]
     for place, (axes, category) in enumerate(zip(panels, categories, strict=True)):
@@ -146,7 +147,7 @@ def parameters(judgement: Judgement) -> Figure:
     """Share of the logos for which the policy chose each level of each parameter, per taste."""
     columns = 4
     count = -(-len(PARAMETERS) // columns)
-    figure = Figure(figsize=(12, 2.1 * count + 0.6), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(12, 2.1 * count + 0.6), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(count, columns, squeeze=False).ravel()
     tastes = list(judgement.tastes)
@@ -195,8 +196,24 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG file, with text as paths: it looks the same everywhere."""
+    buffer = io.BytesIO()
+    # Without the date, and with ids of a fixed salt, the same figures give the same bytes.
+    with rc_context({"svg.hashsalt": "vtrain"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def files_of(figure: Figure) -> tuple[bytes, bytes]:
+    """The figure as a PNG and as an SVG file, in one layout."""
+    pixels = png(figure)
+    figure.set_layout_engine("none")  # what was found for the first is taken for the second
+    return pixels, svg(figure)
+
+
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.grid(visible=True, color="#dddddd", linewidth=0.6)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vtrain.config.data import DegradeConfig
 from vtrain.config.load import read_protocol
 from vtrain.config.schema import Config
 from vtrain.config.scoring import ScoringConfig
@@ -17,7 +18,7 @@ from vtrain.data.records import Entry
 from vtrain.errors import UsageError
 from vtrain.rundir import RunDirectory, read_jsonl
 from vtrain.scoring.utility import lambda_of
-from vtrain.validation.results import ROWS, finished_folders
+from vtrain.validation.results import ROWS, folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,14 @@ class Protocol:
         split: Split that is judged.
         tastes: Lambda of each taste.
         traces: Traces that may be spent per image (count).
+        damage: How the images are damaged before they are judged; None leaves them as they are.
     """
 
     settings: ProtocolConfig
     split: str
     tastes: Mapping[str, float]
     traces: int
+    damage: DegradeConfig | None = None
 
     @property
     def name(self) -> str:
@@ -78,7 +81,9 @@ def find_protocol(
     budget = traces if traces is not None else settings.traces or config.validation.traces
     if budget < 1:
         raise UsageError(f"A policy needs at least 1 trace per image, not {budget}.")
-    return Protocol(settings, split or judged, _tastes(settings.tastes, config.scoring), budget)
+    damage = config.data.degrade if settings.inputs == "degraded" else None
+    tastes = _tastes(settings.tastes, config.scoring)
+    return Protocol(settings, split or judged, tastes, budget, damage)
 
 
 def _settings(wanted: str, own: Sequence[ProtocolConfig]) -> ProtocolConfig:
@@ -148,6 +153,6 @@ def _of(
 def evaluations(run: RunDirectory) -> Counter[str]:
     """In how many finished judgements of a run each image was judged, by its id."""
     found: Counter[str] = Counter()
-    for folder in finished_folders(run):
+    for folder in folders(run):
         found.update({str(row["image"]) for row in read_jsonl(folder / ROWS)})
     return found

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from vtrain.validation.appendix import appendix, robustness
 from vtrain.validation.baselines import DEFAULT, POLICY
-from vtrain.validation.cells import Table, interval, number, ratio, share
+from vtrain.validation.cells import Table, aligned, interval, number, ratio, share
 from vtrain.validation.results import Record
 from vtrain.validation.summary import ALL, Comparison, Figures
 
@@ -100,7 +98,7 @@ def text_report(record: Record) -> str:
         *(f"Note: {note}" for note in record.notes),
     ]
     for table in tables(record):
-        lines += ["", table.title, *_aligned(table)]
+        lines += ["", table.title, *aligned(table)]
     lines += ["", *LEGEND]
     return "\n".join(lines) + "\n"
 
@@ -206,13 +204,3 @@ def _verdict(found: Comparison) -> str:
     if found.verdict == "not distinguishable":
         return "not distinguishable from that of"
     return f"{found.verdict} than that of"
-
-
-def _aligned(table: Table) -> list[str]:
-    lines: Sequence[tuple[str, ...]] = (table.columns, *table.rows)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
-    texts = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-    return [texts[0], "  ".join("-" * width for width in widths), *texts[1:]]

@@ -1,24 +1,36 @@
 """Results on disk: one folder per judgement, with the figures as JSON and a row per judged trace.
 
 validation/20260131-120000-step-000012288/
-    results.json   what was judged, and the summary
-    rows.jsonl     one record per image, taste and chooser
-    stability.jsonl    one per image, taste and disturbance, where the protocol asks for it
-    consistency.jsonl  one per image, taste and draw, likewise
-    report.txt     for a terminal
-    report.html    one page that needs nothing else
-    plots/         the page's plots as PNG
+    results.json       what was judged, and the summary
+    rows.jsonl         one record per image, taste and chooser
+    defaults.jsonl     VTracer's default on each image
+    stability.jsonl    one record per image, taste and disturbance, where the protocol asks for it
+    consistency.jsonl  one record per image, taste and draw, likewise
+    fingerprint.json   what decides the figures, to tell which judgements can be compared
+    config.yaml        the resolved configuration
+    report.txt         for a terminal
+    report.html        one page that needs nothing else
+    plots/             the page's plots as PNG and SVG
+
+A folder appears whole: it is filled under another name, and renamed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import math
-from collections.abc import Callable, Mapping
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vtrain.environment.measurement import Measurement
 from vtrain.errors import DataError
 from vtrain.rundir import (
     RunDirectory,
@@ -26,18 +38,22 @@ from vtrain.rundir import (
     read_json,
     read_jsonl,
     storage_error,
+    sync_folder,
     write_json,
 )
 from vtrain.rundir import write_jsonl as write_records
-from vtrain.validation.baselines import POLICY
-from vtrain.validation.judge import Judgement
+from vtrain.validation.baselines import DEFAULT
+from vtrain.validation.judge import Judgement, Row
 from vtrain.validation.measures import Beyond, Consistency, Finding, Past, Stability, Timing
 from vtrain.validation.statistics import Interval
 from vtrain.validation.summary import Comparison, Figures, Summary
 
 RESULTS = "results.json"
 ROWS = "rows.jsonl"
+DEFAULTS = "defaults.jsonl"
 SCHEMA = 1
+_DRAFT = ".draft-"
+_AGAIN = "Make it again with 'vtrain validate --run DIR'."
 
 Read = TypeVar("Read")
 
@@ -81,23 +97,49 @@ class Record:
     beyond: Beyond = field(default_factory=Beyond)
 
 
-def new_folder(run: RunDirectory, step: int) -> Path:
-    """Make the folder of a judgement that starts now; its name sorts by time.
+@contextlib.contextmanager
+def draft(run: RunDirectory) -> Iterator[Path]:
+    """A folder to fill and `publish`; what is not published by the end of the block is removed.
+
+    Drafts that a killed process left are removed too.
 
     Raises:
         StorageError: It cannot be made.
     """
     make_folder(run.validation)
+    for path in run.validation.glob(f"{_DRAFT}*"):
+        with contextlib.suppress(OSError), _held(path):  # a live one is held by its process
+            shutil.rmtree(path)
+    path = run.validation / f"{_DRAFT}{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        path.mkdir()
+    except OSError as error:
+        raise storage_error(error, path) from error
+    try:
+        with _held(path):
+            yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def publish(folder: Path, run: RunDirectory, step: int) -> Path:
+    """Give a filled draft its name, which sorts by time; the folder under that name.
+
+    Raises:
+        StorageError: It cannot be renamed.
+    """
     stem = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-step-{step:09d}"
     attempt = 1
     while True:
         path = run.validation / (stem if attempt == 1 else f"{stem}-{attempt}")
         try:
-            path.mkdir()
-        except FileExistsError:  # another judgement started within the same second
-            attempt += 1
+            folder.rename(path)
+            sync_folder(run.validation)
         except OSError as error:
-            raise storage_error(error, path) from error
+            # Another judgement was published within the same second.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise storage_error(error, path) from error
+            attempt += 1
         else:
             return path
 
@@ -109,7 +151,39 @@ def write_results(folder: Path, record: Record, judgement: Judgement) -> None:
         StorageError: A file cannot be written.
     """
     write_records(folder / ROWS, (asdict(row) for row in judgement.rows))
+    write_records(
+        folder / DEFAULTS,
+        (
+            {"image": image, "measurement": found.as_dict()}
+            for image, found in judgement.defaults.items()
+        ),
+    )
     write_json(folder / RESULTS, asdict(record), schema=SCHEMA)
+
+
+def read_judgement(folder: Path, record: Record) -> Judgement:
+    """Read the rows that `write_results` wrote beside a record.
+
+    Raises:
+        DataError: The rows are missing or damaged.
+    """
+    try:
+        rows = tuple(_row(item) for item in read_jsonl(folder / ROWS))
+        defaults = {
+            item["image"]: Measurement(**item["measurement"])
+            for item in read_jsonl(folder / DEFAULTS)
+        }
+    except (KeyError, TypeError) as error:
+        raise DataError(f"The rows in {folder} are damaged: {error!r}.", hint=_AGAIN) from error
+    if not rows or len(rows) != record.images * len(record.choosers) * len(record.tastes):
+        raise DataError(
+            f"{folder / ROWS} is damaged: {len(rows)} rows do not make the judgement of "
+            f"{record.images} images that {RESULTS} tells of.",
+            hint=_AGAIN,
+        )
+    if not defaults:  # written before there was such a file
+        defaults = {row.image: row.measurement for row in rows if row.chooser == DEFAULT}
+    return Judgement(rows, record.choosers, record.tastes, defaults)
 
 
 def read_record(folder: Path) -> Record:
@@ -144,39 +218,40 @@ def read_record(folder: Path) -> Record:
             beyond=_beyond(document.get("beyond", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path} is damaged: {error!r}.", hint="Make it again with 'vtrain validate --run DIR'."
-        ) from error
+        raise DataError(f"{path} is damaged: {error!r}.", hint=_AGAIN) from error
+
+
+def folders(run: RunDirectory) -> list[Path]:
+    """The folders of the finished judgements of a run, the newest first."""
+    found = (path.parent for path in run.validation.glob(f"*/{RESULTS}"))
+    return sorted((path for path in found if not path.name.startswith(".")), reverse=True)
 
 
 def newest_folder(run: RunDirectory) -> Path | None:
     """The folder of the newest finished judgement; None when there is none."""
-    found = finished_folders(run)
-    return found[-1] if found else None
+    return next(iter(folders(run)), None)
 
 
-def finished_folders(run: RunDirectory) -> list[Path]:
-    """The folders of all finished judgements of a run, the oldest first."""
-    return sorted(path.parent for path in run.validation.glob(f"*/{RESULTS}"))
-
-
-def policy_rows(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """The policy's rows of a judgement, by image id and taste.
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder, so that others can tell that its process lives.
 
     Raises:
-        DataError: There are none.
+        OSError: Another process holds it, or it cannot be opened.
     """
-    found = {
-        (row["image"], row["taste"]): row
-        for row in read_jsonl(folder / ROWS)
-        if row.get("chooser") == POLICY
-    }
-    if not found:
-        raise DataError(
-            f"{folder / ROWS} holds no row of a policy.",
-            hint="Make it again with 'vtrain validate --run DIR'.",
-        )
-    return found
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _row(item: Mapping[str, Any]) -> Row:
+    measurement = Measurement(**item["measurement"])
+    # Rows of earlier versions do not tell the last two.
+    unknown = {"over_default": math.nan, "regret": math.nan}
+    return Row(**{**unknown, **item, "action": tuple(item["action"]), "measurement": measurement})
 
 
 def _beyond(item: Mapping[str, Any]) -> Beyond:

@@ -53,6 +53,17 @@ def verdict(difference: Interval) -> Verdict:
     return "not distinguishable"
 
 
+def claim(difference: Interval, p: float, level: float) -> Verdict:
+    """`verdict`, made only where the p-value, adjusted for all that is claimed, is below a level.
+
+    Args:
+        difference: With its interval, which is not adjusted.
+        p: Of `holm`.
+        level: Chance of any false claim, 0 to 1.
+    """
+    return verdict(difference) if p < level else "not distinguishable"
+
+
 def interquartile_mean(values: ArrayLike) -> float:
     """Mean of the middle half; the values on its borders count by the part that is inside.
 

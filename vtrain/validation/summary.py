@@ -14,11 +14,11 @@ from vtrain.validation.statistics import (
     Interval,
     MeanTest,
     Verdict,
+    claim,
     geometric_mean,
     holm,
     mean_test,
     middle_interval,
-    verdict,
     wilson_interval,
     worst_mean,
 )
@@ -300,7 +300,7 @@ def _adjusted(comparisons: Sequence[Comparison], level: float) -> tuple[Comparis
         replace(
             found,
             adjusted=p,
-            verdict=verdict(found.difference) if p < level else "not distinguishable",
+            verdict=claim(found.difference, p, level),
         )
         for found, p in zip(comparisons, adjusted, strict=True)
     )

@@ -18,10 +18,10 @@ from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, read_json, read_jsonl
 from vtrain.validation.baselines import POLICY
 from vtrain.validation.drift import SMALL_PSI, Drift
-from vtrain.validation.judge import Row
+from vtrain.validation.judge import Judgement
 from vtrain.validation.measures import Finding, Past
-from vtrain.validation.results import RESULTS, SCHEMA, finished_folders, policy_rows
-from vtrain.validation.statistics import MeanTest, holm, mean_test
+from vtrain.validation.regression import paired_changes
+from vtrain.validation.results import RESULTS, SCHEMA, folders, read_judgement, read_record
 from vtrain.validation.summary import ALL
 
 _LOG = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def history(runs: Sequence[RunDirectory]) -> tuple[Past, ...]:
     """
     found = []
     for run in runs:
-        for folder in finished_folders(run):
+        for folder in folders(run):
             try:
                 found += _past(run, folder)
             except (DataError, KeyError, TypeError) as error:
@@ -71,13 +71,13 @@ def _past(run: RunDirectory, folder: Path) -> list[Past]:
 
 
 def regression(
-    before: Path, after: Path | Sequence[Row], *, resamples: int = 10_000, level: float = LEVEL
+    before: Path, after: Path | Judgement, *, resamples: int = 10_000, level: float = LEVEL
 ) -> Finding | None:
     """Whether the later of two validations, of one run or of two, is worse on the same images.
 
     Args:
         before: Folder of the earlier one.
-        after: Folder of the later one, or its rows.
+        after: Folder of the later one, or the judgement itself.
         resamples: Bootstrap resamples of a test (count).
         level: Chance of a false finding over all tastes.
 
@@ -85,27 +85,19 @@ def regression(
         None when no taste is worse beyond noise, or no image was judged in both at one price.
 
     Raises:
-        DataError: A folder holds no rows.
+        DataError: The files of a folder are missing or damaged.
     """
-    old = policy_rows(before)
-    new = policy_rows(after) if isinstance(after, Path) else _by_image_and_taste(after)
-    tests: dict[str, tuple[MeanTest, int]] = {}
-    for taste in dict.fromkeys(taste for _, taste in new):
-        common = [
-            key
-            for key, row in new.items()
-            if key[1] == taste and key in old and old[key]["price"] == row["price"]
-        ]
-        if common:
-            gaps = [float(new[key]["utility"]) - float(old[key]["utility"]) for key in common]
-            brands = [str(new[key]["brand"]) for key in common]
-            tests[taste] = mean_test(gaps, groups=brands, resamples=resamples), len(common)
-    adjusted = holm([test.p for test, _ in tests.values()])
+    changes = paired_changes(
+        _judgement(after) if isinstance(after, Path) else after,
+        _judgement(before),
+        resamples=resamples,
+        confidence=1 - level,
+    )
     worse = [
-        f"{taste} by {-test.interval.value:.2f} [{-test.interval.high:.2f}, "
-        f"{-test.interval.low:.2f}] utility on {count} images (p = {p:.2g})"
-        for (taste, (test, count)), p in zip(tests.items(), adjusted, strict=True)
-        if p < level and test.interval.value < 0
+        f"{change.taste} by {-change.difference.value:.2f} [{-change.difference.high:.2f}, "
+        f"{-change.difference.low:.2f}] utility on {change.n} images (p = {change.adjusted:.2g})"
+        for change in changes
+        if change.verdict == "worse"
     ]
     if not worse:
         return None
@@ -117,12 +109,8 @@ def regression(
     )
 
 
-def _by_image_and_taste(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {
-        (row.image, row.taste): {"utility": row.utility, "price": row.price, "brand": row.brand}
-        for row in rows
-        if row.chooser == POLICY
-    }
+def _judgement(folder: Path) -> Judgement:
+    return read_judgement(folder, read_record(folder))
 
 
 def training_findings(metrics: Path, *, level: float = LEVEL) -> tuple[Finding, ...]:

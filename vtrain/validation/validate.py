@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vtrain.agent import TraceAgent
 from vtrain.checkpoints.store import CheckpointStore
-from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.records import Entry
@@ -19,7 +18,7 @@ from vtrain.environment.engine import open_engine
 from vtrain.environment.features import features
 from vtrain.environment.observation import Vector
 from vtrain.errors import DataError
-from vtrain.rundir import RunDirectory, now, write_bytes, write_text
+from vtrain.rundir import RunDirectory, now
 from vtrain.validation.baselines import (
     FROM_TABLE,
     INCUMBENT,
@@ -39,13 +38,11 @@ from vtrain.validation.beyond import (
     with_trends,
     write_parts,
 )
-from vtrain.validation.gallery import exhibits, pick
+from vtrain.validation.fingerprint import fingerprint_of
 from vtrain.validation.judge import Judgement, judge, shifted
-from vtrain.validation.page import html_report
-from vtrain.validation.plots import all_plots, png
 from vtrain.validation.protocol import Protocol, evaluations, find_protocol, sample
-from vtrain.validation.report import text_report
-from vtrain.validation.results import Record, new_folder, write_results
+from vtrain.validation.rebuild import PAGE, REPORT, write_all
+from vtrain.validation.results import Record, draft, publish
 from vtrain.validation.rounds import Progress
 from vtrain.validation.summary import summarise
 from vtrain.validation.table import MeasuredTable
@@ -55,8 +52,6 @@ _LOG = logging.getLogger(__name__)
 
 TABLE = "table.json"
 """File in the data cache with the settings measured on training images."""
-REPORT = "report.txt"
-PAGE = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +89,7 @@ def validate(
     traces: int | None = None,
     protocol: str | None = None,
     on_progress: Progress | None = None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> ValidationResult:
     """Judge a policy of the run on images it has not seen, and write results and reports.
 
@@ -107,6 +103,8 @@ def validate(
             least 1; None for the protocol's.
         protocol: Name of a protocol, or a YAML file with one; None for the configuration's.
         on_progress: Called with the measurements done and wanted.
+        on_wait: Called several times a second while measuring. It may raise to break it off: what
+            was measured is kept in the cache, and nothing is written.
 
     Raises:
         UsageError: A baseline or the protocol is unknown or cannot be judged, or `traces` is less
@@ -118,7 +116,7 @@ def validate(
     """
     found = find_protocol(protocol, config, split=split, traces=traces)
     check_baselines(config.validation.against if against is None else against)
-    entries = _entries(run, found)
+    entries = entries_of(run, found)
     chosen = CheckpointStore(run.checkpoints).resolve(checkpoint)
     agent = TraceAgent.from_run(run, str(chosen.step))
     judged = _judged(run, config, found, agent, entries)
@@ -132,6 +130,7 @@ def validate(
         workers=config.resources.workers,
         tracing=config.tracing,
         cache=run.measurements,
+        on_wait=on_wait,
     ) as engine:
         drawn = draw(judged, engine, shifted(on_progress, 0, judged.moved + expected))
         judgement = judge(
@@ -144,7 +143,8 @@ def validate(
             known=by_image(drawn),
             on_progress=shifted(on_progress, len(drawn), judged.moved),
         )
-    disturbed = disturb(judged, judgement, shifted(on_progress, len(drawn) + expected, 0))
+    progress = shifted(on_progress, len(drawn) + expected, 0)
+    disturbed = disturb(judged, judgement, progress, on_wait)
     record = Record(
         created=now(),
         checkpoint=chosen.name,
@@ -167,10 +167,23 @@ def validate(
         parts=found.parts,
         beyond=summarise_beyond(judged, judgement, drawn, disturbed),
     )
-    folder = new_folder(run, chosen.step)
-    record = with_trends(judged, record, judgement, folder.name)
-    write_parts(folder, drawn, disturbed)
-    _write(folder, record, judgement, judged.store, config)
+    fingerprint = fingerprint_of(
+        run, config, chosen, entries, found, table=run.data_cache / TABLE, against=against
+    )
+    record = with_trends(judged, record, judgement, fingerprint)
+    on_wait()
+    with draft(run) as unfinished:
+        write_parts(unfinished, drawn, disturbed)
+        write_all(
+            unfinished,
+            record,
+            judgement,
+            fingerprint=fingerprint,
+            store=judged.store,
+            config=config,
+        )
+        on_wait()
+        folder = publish(unfinished, run, chosen.step)
     run.record_event(
         "validation",
         checkpoint=chosen.name,
@@ -179,6 +192,24 @@ def validate(
         folder=folder.name,
     )
     return ValidationResult(folder, record, judgement)
+
+
+def entries_of(run: RunDirectory, protocol: Protocol) -> tuple[Entry, ...]:
+    """The images that a protocol takes, as they are prepared.
+
+    Raises:
+        DataError: No images are prepared, or the split is empty.
+    """
+    split = protocol.split
+    entries = Catalog.load(run.catalog).split(split)
+    if not entries:
+        raise DataError(
+            f"The {split} split of {run.catalog} holds no image to judge on.",
+            hint="Choose another with --split or validation.split, or give it a share with "
+            f"data.split.{split} and prepare the images again.",
+        )
+    evaluated = evaluations(run) if protocol.settings.sampling == "least-evaluated" else None
+    return sample(entries, protocol, evaluated)
 
 
 def _judged(
@@ -190,9 +221,9 @@ def _judged(
 ) -> Judged:
     """The images as they are judged, damaged where the protocol says so, and where they are."""
     originals = store = ImageStore(run.images)
-    if protocol.settings.inputs == "degraded":
+    if protocol.damage is not None:
         store = ImageStore(run.variants)
-        change = degraded(config.data.degrade)
+        change = degraded(protocol.damage)
         entries = tuple(write_variants(entries, change, source=originals, target=store))
     ids = {entry.id for entry in entries}
 
@@ -201,20 +232,6 @@ def _judged(
         return features((store if image in ids else originals).input(image))
 
     return Judged(run, config, protocol, agent, entries, store, features_of)
-
-
-def _entries(run: RunDirectory, protocol: Protocol) -> tuple[Entry, ...]:
-    """The images that the protocol takes."""
-    split = protocol.split
-    entries = Catalog.load(run.catalog).split(split)
-    if not entries:
-        raise DataError(
-            f"The {split} split of {run.catalog} holds no image to judge on.",
-            hint="Choose another with --split or validation.split, or give it a share with "
-            f"data.split.{split} and prepare the images again.",
-        )
-    evaluated = evaluations(run) if protocol.settings.sampling == "least-evaluated" else None
-    return sample(entries, protocol, evaluated)
 
 
 def _baselines(
@@ -257,19 +274,3 @@ def _measured(run: RunDirectory, features_of: Callable[[str], Vector]) -> Measur
             "settings, such as --against default.",
         )
     return Measured(table, {image: train[image] for image in table.images}, features_of)
-
-
-def _write(
-    folder: Path, record: Record, judgement: Judgement, store: ImageStore, config: Config
-) -> None:
-    """Results first: should a plot fail, the figures are safe."""
-    write_results(folder, record, judgement)
-    write_text(folder / REPORT, text_report(record))
-    plots = {name: png(figure) for name, figure in all_plots(judgement, record.summary).items()}
-    for name, data in plots.items():
-        write_bytes(folder / "plots" / f"{name}.png", data)
-    picked = pick(judgement, next(iter(judgement.tastes)))
-    gallery = {heading: exhibits(images, judgement, store) for heading, images in picked.items()}
-    write_text(
-        folder / PAGE, html_report(record, plots, gallery, dump_yaml(config, comments=False))
-    )
