@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.data.store import ImageStore
 from vtrain.environment import engine as engine_module
+from vtrain.environment import measurement
 from vtrain.environment.engine import Engine, Group, LocalBackend, WorkerBackend, open_engine
 from vtrain.environment.measurement import Bench, Measurement, Request, failed
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory
 from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
+from vtrain.tracing.trace import Trace, trace_prepared
 from vtrain.tracing.workers import Workers
 
 ACTIONS = [canonical(encode_settings(PRESETS[name])) for name in ("default", "recipe")]
@@ -74,6 +77,29 @@ def test_a_new_engine_takes_the_cache_of_the_one_before(
         ) as engine:
             assert engine.measure(requests) == expected
             assert engine.traces == traces
+
+
+def test_a_drawing_that_is_judged_twice_is_made_once(
+    run: RunDirectory, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def counted(*arguments: Any, **named: Any) -> Trace:
+        made.append(1)
+        return trace_prepared(*arguments, **named)
+
+    monkeypatch.setattr(measurement, "trace_prepared", counted)
+    bench = Bench(ImageStore(run.images), output_limit=4_000_000)
+
+    true, native = bench.measure(requests[0]), bench.measure(replace(requests[0], native=True))
+    other = bench.measure(requests[-1])
+    count = len(made)
+    alone = Bench(ImageStore(run.images), output_limit=4_000_000)
+
+    assert count == 2
+    assert native == alone.measure(replace(requests[0], native=True))
+    assert (true.bytes, true.segments) == (native.bytes, native.segments)
+    assert other == alone.measure(requests[-1])
 
 
 def die_or_measure(group: Group) -> list[Measurement]:

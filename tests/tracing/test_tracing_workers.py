@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -106,3 +109,34 @@ def test_a_wait_can_be_broken_off_and_the_workers_go_on(workers: Workers[str, st
 
     (after,) = workers.run(["d"], time_limits=[60.0])
     assert after.result == "D"
+
+
+PROGRAM = """
+from vtrain.tracing.workers import Workers
+{guard}
+    with_workers = Workers(abs, count=1, memory_limit=512, setup=print, setup_arguments=())
+    print([found.result for found in with_workers.run([-3], time_limits=[60.0])])
+    with_workers.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("guard", "code", "told"),
+    [
+        ('if __name__ == "__main__":', 0, "[3]"),
+        ("if True:", 1, 'Put what it does under: if __name__ == "__main__":'),
+    ],
+)
+def test_a_program_that_guards_nothing_is_told_so_once(
+    tmp_path: Path, guard: str, code: int, told: str
+) -> None:
+    """Its workers would start it again, die, and be replaced, again and again."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.format(guard=guard))
+
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert done.returncode == code, done.stderr
+    assert (done.stdout + done.stderr).count(told) == 1

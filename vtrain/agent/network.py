@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vtrain.agent.portfolio import Portfolio, in_turn
 from vtrain.environment.features import FEATURES
 from vtrain.environment.observation import OBSERVATION_SIZE, Normaliser, Vector
 from vtrain.errors import CheckpointError
@@ -33,11 +34,13 @@ class PolicyNetwork:
         layers: Weight (out, in) and bias (out,) of each layer, the head last; tanh between.
         normaliser: Brings features to the scale that the weights expect.
         input_size: Longest side of the images it was trained on (px).
+        portfolio: Settings that are tried in turn with its own when several traces may be spent.
     """
 
     layers: tuple[tuple[Vector, Vector], ...]
     normaliser: Normaliser
     input_size: int
+    portfolio: Portfolio | None = None
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], *, name: str) -> PolicyNetwork:
@@ -68,7 +71,8 @@ class PolicyNetwork:
             normaliser = Normaliser(
                 np.asarray(arrays[_MEAN], np.float32), np.asarray(arrays[_SCALE], np.float32)
             )
-            network = cls(tuple(layers), normaliser, int(arrays[_SIDE][0]))
+            portfolio = Portfolio.from_arrays(arrays, name=name)
+            network = cls(tuple(layers), normaliser, int(arrays[_SIDE][0]), portfolio)
         except KeyError as error:
             raise CheckpointError(f"{name} is no policy: {error} is missing.") from error
         network._check(name)
@@ -103,6 +107,20 @@ class PolicyNetwork:
         rows = np.split(logits, np.cumsum(ACTION_LEVELS)[:-1])
         return [row - row.max() - np.log(np.exp(row - row.max()).sum()) for row in rows]
 
+    def candidates(self, observation: Vector, taste: float, count: int) -> list[Action]:
+        """The actions to try, in canonical form, most promising first, all distinct.
+
+        Its own by probability, and those of the portfolio, in turn: the most probable ones are
+        much alike, and where the first does not do the second seldom does.
+
+        Args:
+            observation: Shape (OBSERVATION_SIZE,).
+            taste: The lambda of the observation.
+            count: At least 1.
+        """
+        own = self.most_probable(observation, count)
+        return in_turn(own, self.portfolio.at(taste), count) if self.portfolio else own
+
     def most_probable(self, observation: Vector, count: int) -> list[Action]:
         """The `count` most probable actions in canonical form, most probable first, all distinct.
 
@@ -132,7 +150,11 @@ class PolicyNetwork:
 
 
 def policy_arrays(
-    weights: Mapping[str, NDArray[Any]], normaliser: Normaliser, *, input_size: int
+    weights: Mapping[str, NDArray[Any]],
+    normaliser: Normaliser,
+    *,
+    input_size: int,
+    portfolio: Portfolio | None = None,
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a ``policy.safetensors``: weights, normaliser and identity in one file.
 
@@ -140,9 +162,11 @@ def policy_arrays(
         weights: The policy's state under stable-baselines3's names.
         normaliser: Belongs to the weights.
         input_size: Longest side of the training images (px).
+        portfolio: Tried in turn with the policy's own choices; None for those alone.
     """
     return {
         **weights,
+        **(portfolio.as_arrays() if portfolio else {}),
         _MEAN: normaliser.mean,
         _SCALE: normaliser.scale,
         _DIGEST: np.frombuffer(TABLE_DIGEST.encode(), np.uint8),

@@ -23,7 +23,7 @@ from vtrain.tracing.parameters import Action, decode_action
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.svg import svg_facts
-from vtrain.tracing.trace import trace_prepared
+from vtrain.tracing.trace import Trace, trace_prepared
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -161,6 +161,8 @@ class Bench:
         self._kept = kept
         self._preparations: OrderedDict[str, Preparation] = OrderedDict()
         self._references: OrderedDict[tuple[str, bool], Reference] = OrderedDict()
+        # One drawing is often judged twice in a row: against the input and the reference.
+        self._drawn: tuple[tuple[str, Action], Trace] | None = None
         # Palettes are small, and take longer to find than an image takes to enlarge.
         self._palettes: OrderedDict[str, dict[int, NDArray[np.uint8]]] = OrderedDict()
 
@@ -172,10 +174,7 @@ class Bench:
             return failed(error.reason)
 
     def _measure(self, request: Request) -> Measurement:
-        settings = decode_action(request.action)
-        drawn = trace_prepared(
-            self._preparation(request.image), settings, output_limit=self._output_limit
-        )
+        drawn = self._draw(request.image, request.action)
         reference = self._reference(request.image, native=request.native)
         picture = render(drawn.svg, reference.width, reference.height)
         facts = svg_facts(drawn.svg, compressed=request.full)
@@ -200,6 +199,13 @@ class Bench:
             mse=scores.mse if scores else None,
             psnr=scores.psnr if scores else None,
         )
+
+    def _draw(self, image: str, action: Action) -> Trace:
+        if self._drawn is None or self._drawn[0] != (image, action):
+            preparation, settings = self._preparation(image), decode_action(action)
+            drawn = trace_prepared(preparation, settings, output_limit=self._output_limit)
+            self._drawn = (image, action), drawn
+        return self._drawn[1]
 
     def _preparation(self, image: str) -> Preparation:
         if image not in self._preparations:

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, wait
@@ -25,7 +26,7 @@ import cv2
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
-from vtrain.errors import TraceError, VtrainError
+from vtrain.errors import TraceError, UsageError, VtrainError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -73,6 +74,9 @@ class Workers(Generic[Task, Result]):
         memory_limit: Memory that a worker may take beyond its start (MiB).
         setup: Called once in each worker before its first task.
         setup_arguments: Its arguments.
+
+    Raises:
+        UsageError: The running program would start itself again in each worker.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Workers(Generic[Task, Result]):
         setup: Callable[..., None],
         setup_arguments: Sequence[Any],
     ) -> None:
+        _check_program()
         self._function = function
         self._count = count
         self._start = (memory_limit, setup, tuple(setup_arguments))
@@ -193,6 +198,29 @@ class Workers(Generic[Task, Result]):
     def close(self) -> None:
         """End the workers, dropping what has not started."""
         stop_quietly(self._pool)
+
+
+def _check_program() -> None:
+    """Make sure that workers can import the running program without running it.
+
+    A spawned process imports the file that was started. Whatever starts processes at its top level
+    would do so there again, and each of those workers would die and be replaced for ever.
+
+    Raises:
+        UsageError: The file guards nothing.
+    """
+    name = getattr(sys.modules["__main__"], "__file__", None)
+    if name is None:  # typed in, or `python -c`: workers import nothing
+        return
+    try:
+        guarded = "__name__" in Path(name).read_text("utf-8", "replace")
+    except OSError:  # from an archive or standard input: workers cannot import it either
+        return
+    if not guarded:
+        raise UsageError(
+            f"{name} measures with worker processes, which import it and would start it again.",
+            hint='Put what it does under: if __name__ == "__main__":',
+        )
 
 
 def start_quietly(pool: ProcessPool) -> None:

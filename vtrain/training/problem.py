@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vtrain.agent.portfolio import Portfolio
 from vtrain.config.schema import Config
 from vtrain.config.section import CATEGORIES, Category
 from vtrain.data.catalog import Catalog
@@ -25,6 +26,9 @@ from vtrain.validation.table import MeasuredTable, balanced_order, measure_table
 _COMPLEXITY = FEATURES.index("edge_density")
 """The share of pixels on a contour goes with how complex people find a picture (Mack and Oliva,
 Computational estimation of visual complexity, 2004)."""
+
+_PORTFOLIO = 32
+"""Settings of a portfolio; whoever spends twice as many traces gets more of the policy's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,13 @@ def measure_defaults(
     wanted += [Request(entry.id, problem.rules.baseline) for entry in entries]
     measured = engine.measure(wanted, on_progress)
     return dict(zip((entry.id for entry in entries), measured, strict=False))
+
+
+def portfolio_of(table: MeasuredTable, tastes: Sequence[float]) -> Portfolio:
+    """The settings of a table that complement each other, at each taste."""
+    return Portfolio(
+        tuple(tastes), tuple(tuple(table.portfolio(taste, _PORTFOLIO)) for taste in tastes)
+    )
 
 
 def measured_table(

@@ -14,6 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vtrain.agent.network import policy_arrays
+from vtrain.agent.portfolio import Portfolio
 from vtrain.checkpoints.request import fulfil
 from vtrain.checkpoints.retention import rules_of
 from vtrain.checkpoints.store import CheckpointStore
@@ -57,6 +58,8 @@ class Saving:
         self._failures = 0
         self.best: Best | None = None
         """The best check so far."""
+        self.portfolio: Portfolio | None = None
+        """Settings that are tried in turn with the policy's own."""
 
     def close(self) -> None:
         """Wait for what is being written."""
@@ -68,6 +71,7 @@ class Saving:
             state.weights,
             self._problem.rules.normaliser,
             input_size=self._config.data.input_size,
+            portfolio=self.portfolio,
         )
 
     def check_space(self, weights: Mapping[str, NDArray[Any]]) -> None:

@@ -30,7 +30,7 @@ from vtrain.training.failure import keep_failure
 from vtrain.training.lineage import Origin
 from vtrain.training.metrics import Clock, update_record
 from vtrain.training.model import Update, make_model, policy_weights, start, updates
-from vtrain.training.problem import Problem, measure_defaults, measured_table
+from vtrain.training.problem import Problem, measure_defaults, measured_table, portfolio_of
 from vtrain.training.result import TrainingResult
 from vtrain.training.saving import Saving
 from vtrain.training.stages import StageResults, begin_with_best, stage_check, stage_event
@@ -165,6 +165,7 @@ class Session:
             on_progress=self._progress(message),
         )
         start(self._model, self._config.ppo.total_traces)
+        self._saving.portfolio = portfolio_of(table, self._config.environment.tastes)
         self._begin(table)
 
     def _learn(self) -> None:

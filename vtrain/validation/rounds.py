@@ -41,6 +41,7 @@ class Choice:
         chooser: Name of the chooser.
         traces: Different traces that were looked at (count).
         kept: The action with the best utility against the input; the first of equal ones.
+        seen: All that were looked at, in order.
     """
 
     entry: Entry
@@ -48,6 +49,7 @@ class Choice:
     chooser: str
     traces: int
     kept: Action
+    seen: tuple[Action, ...] = ()
 
 
 def look(
@@ -159,7 +161,8 @@ class _Seat:
     def choice(self) -> Choice:
         """What was seen, and the best of it."""
         kept = max(self._seen, key=self._rank) if len(self._seen) > 1 else next(iter(self._seen))
-        return Choice(self._entry, self._taste, self._chooser, len(self._seen), kept)
+        seen = tuple(self._seen)
+        return Choice(self._entry, self._taste, self._chooser, len(seen), kept, seen)
 
     def _ask(self, session: Session) -> None:
         """Ask a search until it wants something new; end it when it wants nothing new any more."""

@@ -67,6 +67,26 @@ class MeasuredTable:
         """The candidate with the highest mean utility."""
         return self.actions[int(self.utility(taste).mean(axis=0).argmax())]
 
+    def portfolio(self, taste: float, count: int) -> list[Action]:
+        """At most `count` candidates that complement each other, the one that adds most first.
+
+        Greedy: each next one raises the mean over the images of the best utility so far the most,
+        which is within 1 - 1/e of the best portfolio (Nemhauser, Wolsey and Fisher 1978).
+        """
+        utilities = self.utility(taste)
+        means = utilities.mean(axis=0)
+        left = list(range(len(self.actions)))
+        reached = np.full((len(self.images), 1), -np.inf)
+        chosen: list[Action] = []
+        while left and len(chosen) < count:
+            with_each = np.maximum(utilities, reached).mean(axis=0)
+            # When none adds anything, the one that is better by itself.
+            best = max(left, key=lambda column: (with_each[column], means[column]))
+            left.remove(best)
+            chosen.append(self.actions[best])
+            reached = np.maximum(reached, utilities[:, [best]])
+        return chosen
+
     def save(self, path: Path) -> None:
         """Write as JSON."""
         record = {

@@ -67,8 +67,7 @@ class BestFixedPerCategoryChooser:
 class PortfolioChooser:
     """Settings that complement each other on the training images: `count` traces.
 
-    Greedy: each next setting raises the mean over the images of the best utility so far the most,
-    which is within 1 - 1/e of the best portfolio (Nemhauser, Wolsey and Fisher 1978).
+    See `MeasuredTable.portfolio`.
     """
 
     table: MeasuredTable
@@ -76,19 +75,7 @@ class PortfolioChooser:
 
     def choose(self, entry: Entry, taste: float, count: int) -> list[Action]:  # noqa: ARG002  protocol
         """As `Chooser.choose`; at most the settings of the table."""
-        utilities = self.table.utility(taste)
-        means = utilities.mean(axis=0)
-        left = list(range(len(self.table.actions)))
-        reached = np.full((len(self.table.images), 1), -np.inf)
-        chosen: list[Action] = []
-        while left and len(chosen) < count:
-            with_each = np.maximum(utilities, reached).mean(axis=0)
-            # When none adds anything, the one that is better by itself.
-            best = max(left, key=lambda column: (with_each[column], means[column]))
-            left.remove(best)
-            chosen.append(self.table.actions[best])
-            reached = np.maximum(reached, utilities[:, [best]])
-        return chosen
+        return self.table.portfolio(taste, count)
 
 
 class NeighbourChooser:

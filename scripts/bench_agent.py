@@ -1,0 +1,271 @@
+"""The policy against everything a user could do with as many traces: the front, and the gap.
+
+    python -m scripts.bench_agent --run RUN [--run RUN ...] [--images 40] [--traces 16]
+
+Each RUN holds a trained policy (several for several seeds); the first one's images of the test
+split are judged, as many of each category as `--images`, and its measured settings serve the
+baselines. Every chooser may look at up to `--traces` traces of an image and keeps the one that
+scores best against the input; that one is judged against the reference. Best-known is the best of
+all that any of them looked at. Everything is measured once and kept in the run's cache: after an
+interruption the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from vtrain import RunDirectory
+from vtrain.agent import TraceAgent
+from vtrain.config.load import read_config
+from vtrain.config.schema import Config
+from vtrain.config.section import CATEGORIES
+from vtrain.data.catalog import Catalog
+from vtrain.data.records import Entry
+from vtrain.data.store import ImageStore
+from vtrain.environment.engine import Engine, open_engine
+from vtrain.environment.features import features
+from vtrain.environment.measurement import Measurement, Request
+from vtrain.environment.observation import Vector
+from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
+from vtrain.validation.baselines import (
+    BEST_FIXED,
+    POLICY,
+    Measured,
+    PolicyChooser,
+    parse_baselines,
+)
+from vtrain.validation.front import bytes_at_equal_looks, share_of_gap
+from vtrain.validation.rounds import Choice, look
+from vtrain.validation.statistics import mean_interval
+from vtrain.validation.table import MeasuredTable
+
+AGAINST = (BEST_FIXED, "portfolio", "trees", "tpe", "cmaes")
+BUDGETS = (1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything that was measured.
+
+    Attributes:
+        entries: The images.
+        choices: What each chooser looked at, by chooser, image and lambda.
+        native: Against the input, by image and action.
+        true: Against the reference, likewise.
+        by_image: The values of `true` of each image.
+        config: Weights of the cost.
+    """
+
+    entries: Sequence[Entry]
+    choices: Mapping[tuple[str, str, float], Choice]
+    native: Mapping[tuple[str, Action], Measurement]
+    true: Mapping[tuple[str, Action], Measurement]
+    by_image: Mapping[str, Sequence[Measurement]]
+    config: Config
+
+    def kept(self, chooser: str, image: str, taste: float, budget: int) -> Measurement:
+        """What a chooser keeps of its first traces, against the reference."""
+        seen = self.choices[chooser, image, taste].seen[:budget]
+        scoring = self.config.scoring
+        best = max(seen, key=lambda action: self.native[image, action].utility(taste, scoring))
+        return self.true[image, best]
+
+    def best(self, image: str, taste: float) -> float:
+        """The highest utility that is known."""
+        scoring = self.config.scoring
+        return max(measurement.utility(taste, scoring) for measurement in self.by_image[image])
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, action="append", required=True)
+    parser.add_argument("--images", type=int, default=40, help="of each category")
+    parser.add_argument("--traces", type=int, default=max(BUDGETS))
+    parser.add_argument("--against", default=",".join(AGAINST[1:]))
+    parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
+    arguments = parser.parse_args()
+    runs = [RunDirectory.open(path) for path in arguments.run]
+    config = read_config(runs[0].config)
+    entries = chosen_entries(runs[0], arguments.images)
+    names = [BEST_FIXED, *arguments.against.split(",")]
+    known = measure(runs, config, entries, names, arguments.traces)
+    policies = [name_of(number) for number in range(len(runs))]
+    budgets = [budget for budget in BUDGETS if budget <= arguments.traces]
+    result = {
+        "images": len(entries),
+        "front": front(known, policies, budgets),
+        "gap": gap(known, [*policies, *names[1:]], budgets),
+        "ends": ends(known, policies[0]),
+    }
+    if arguments.output:
+        arguments.output.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+
+
+def name_of(number: int) -> str:
+    """The name of a run's policy."""
+    return POLICY if number == 0 else f"{POLICY}-{number + 1}"
+
+
+def chosen_entries(run: RunDirectory, each: int) -> list[Entry]:
+    """The first images of each category by id, which says nothing of the content."""
+    test = sorted(Catalog.load(run.catalog).split("test"), key=lambda entry: entry.id)
+    return [
+        entry
+        for category in CATEGORIES
+        for entry in [one for one in test if one.category == category][:each]
+    ]
+
+
+def measure(
+    runs: Sequence[RunDirectory],
+    config: Config,
+    entries: Sequence[Entry],
+    names: Sequence[str],
+    traces: int,
+) -> Known:
+    """Let every chooser look, and judge all that was looked at both ways."""
+    store = ImageStore(runs[0].images)
+
+    @cache
+    def features_of(image: str) -> Vector:
+        return features(store.input(image))
+
+    table = MeasuredTable.load(runs[0].data_cache / "table.json")
+    train = {entry.id: entry.category for entry in Catalog.load(runs[0].catalog).split("train")}
+    measured = Measured(table, {image: train[image] for image in table.images}, features_of)
+    policies = [
+        PolicyChooser(TraceAgent.from_run(run), features_of, name_of(number))
+        for number, run in enumerate(runs)
+    ]
+    tastes = {str(taste): taste for taste in config.environment.tastes}
+    default = canonical(encode_settings(preset("default")))
+    with open_engine(
+        runs[0].images,
+        workers=config.resources.workers,
+        tracing=config.tracing,
+        cache=runs[0].measurements,
+    ) as engine:
+        choices, _ = look(
+            [*policies, *parse_baselines(names, measured)],
+            entries,
+            engine=engine,
+            tastes=tastes,
+            traces=traces,
+            scoring=config.scoring,
+            on_progress=lambda done, wanted: print(f"\rlooking {done}/{wanted}", end=""),
+        )
+        pairs = dict.fromkeys((entry.id, default) for entry in entries)
+        pairs |= dict.fromkeys((c.entry.id, action) for c in choices for action in c.seen)
+        native, true = judged(engine, list(pairs))
+    by_name = {(c.chooser, c.entry.id, tastes[c.taste]): c for c in choices}
+    by_image: dict[str, list[Measurement]] = {entry.id: [] for entry in entries}
+    for (image, _), measurement in true.items():
+        by_image[image].append(measurement)
+    return Known(entries, by_name, native, true, by_image, config)
+
+
+def judged(
+    engine: Engine, pairs: Sequence[tuple[str, Action]]
+) -> tuple[dict[tuple[str, Action], Measurement], dict[tuple[str, Action], Measurement]]:
+    """Each action of an image against the input and against the reference: one drawing for both."""
+    requests = [Request(image, action) for image, action in pairs]
+    both = [one for request in requests for one in (request, replace(request, native=True))]
+    found = engine.measure(both, lambda done, wanted: print(f"\rjudging {done}/{wanted}", end=""))
+    print()
+    return dict(zip(pairs, found[1::2], strict=True)), dict(zip(pairs, found[::2], strict=True))
+
+
+def front(
+    known: Known, policies: Sequence[str], budgets: Sequence[int]
+) -> dict[str, list[float | None]]:
+    """Bytes at equal looks, for each point of the fixed settings' front."""
+    fixed = points(known, BEST_FIXED, 1)
+    tastes = known.config.environment.tastes
+    print(f"Fixed settings: appearance and bytes at {', '.join(map(str, tastes))}")
+    print("  " + "  ".join(f"{looks:.2f} {2**size:.0f}" for looks, size in fixed))
+    found = {}
+    for policy in policies:
+        for budget in budgets:
+            own = points(known, policy, budget)
+            ratios = bytes_at_equal_looks(fixed, own)
+            found[f"{policy}@{budget}"] = ratios
+            text = "  ".join("not reached" if r is None else f"{r:.2f}" for r in ratios)
+            print(f"{policy}, {budget} traces: {text}", end="   ")
+            print("(" + "  ".join(f"{looks:.2f} {2**size:.0f}" for looks, size in own) + ")")
+    return found
+
+
+def points(known: Known, chooser: str, budget: int) -> list[tuple[float, float]]:
+    """Mean appearance and mean binary logarithm of the bytes, at each taste."""
+    found = []
+    for taste in known.config.environment.tastes:
+        kept = [known.kept(chooser, entry.id, taste, budget) for entry in known.entries]
+        looks = float(np.mean([one.appearance for one in kept]))
+        found.append((looks, float(np.mean([np.log2(one.bytes) for one in kept]))))
+    return found
+
+
+def gap(
+    known: Known, choosers: Sequence[str], budgets: Sequence[int]
+) -> dict[str, tuple[float, float, float]]:
+    """Share of the gap from best-fixed to best-known, over the grid of lambdas."""
+    tastes, scoring = known.config.environment.tastes, known.config.scoring
+    pairs = [(entry, taste) for taste in tastes for entry in known.entries]
+    fixed = [known.kept(BEST_FIXED, e.id, t, 1).utility(t, scoring) for e, t in pairs]
+    best = [known.best(entry.id, taste) for entry, taste in pairs]
+    brands = [entry.brand for entry, _ in pairs]
+    print(f"Mean gap: {np.mean(np.array(best) - fixed):.2f} in utility")
+    found = {}
+    for chooser in choosers:
+        row = []
+        for budget in budgets:
+            ours = [known.kept(chooser, e.id, t, budget).utility(t, scoring) for e, t in pairs]
+            share = share_of_gap(ours, fixed, best, groups=brands)
+            found[f"{chooser}@{budget}"] = (share.value, share.low, share.high)
+            row.append(f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}]")
+        print(f"| {chooser} | " + " | ".join(row) + " |")
+    return found
+
+
+def ends(known: Known, policy: str) -> dict[str, float]:
+    """One trace at both ends of the grid against VTracer's default."""
+    default = canonical(encode_settings(preset("default")))
+    tastes = sorted(known.config.environment.tastes)
+    found: dict[str, float] = {}
+    for name, taste in (("fidelity", tastes[0]), ("compact", tastes[-1])):
+        kept = [known.kept(policy, entry.id, taste, 1) for entry in known.entries]
+        plain = [known.true[entry.id, default] for entry in known.entries]
+        gains = [
+            ours.appearance - theirs.appearance for ours, theirs in zip(kept, plain, strict=True)
+        ]
+        brands = [entry.brand for entry in known.entries]
+        interval = mean_interval(gains, groups=brands)
+        size = 2 ** np.mean(
+            [np.log2(ours.bytes / theirs.bytes) for ours, theirs in zip(kept, plain, strict=True)]
+        )
+        found[f"{name} gain"], found[f"{name} bytes"] = interval.value, float(size)
+        print(f"At {name}: gain {interval.value:+.2f} [{interval.low:+.2f}, ", end="")
+        print(f"{interval.high:+.2f}], {size:.2f}x the default's bytes, better on", end="")
+        for category in ("all", *CATEGORIES):
+            own = [
+                gain > 0
+                for gain, entry in zip(gains, known.entries, strict=True)
+                if category in ("all", entry.category)
+            ]
+            if own:
+                found[f"{name} better {category}"] = float(np.mean(own))
+                print(f" {category} {np.mean(own):.3f}", end="")
+        print()
+    return found
+
+
+if __name__ == "__main__":
+    main()
