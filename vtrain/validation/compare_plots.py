@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from vtrain.validation.plots import COLOURS
+from vtrain.validation.plots import COLOURS, DPI, MARKERS
 from vtrain.validation.regression import Change
 from vtrain.validation.results import Record
 
@@ -20,8 +20,6 @@ PLOT_TEXTS = {
 }
 Item = tuple[str, Record, Sequence[Change]]
 """Name, record, and changes from the first one."""
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_DPI = 110
 
 
 def comparison_plots(items: Sequence[Item]) -> dict[str, Figure]:
@@ -33,7 +31,7 @@ def comparison_plots(items: Sequence[Item]) -> dict[str, Figure]:
 
 
 def _fronts(items: Sequence[Item]) -> Figure:
-    figure = Figure(figsize=(9.5, 4.6), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(9.5, 4.6), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for place, (name, record, _) in enumerate(items):
@@ -46,7 +44,7 @@ def _fronts(items: Sequence[Item]) -> Figure:
             gains,
             yerr=spread.T if known else None,
             color=COLOURS[place % len(COLOURS)],
-            marker=_MARKERS[place % len(_MARKERS)],
+            marker=MARKERS[place % len(MARKERS)],
             capsize=3,
             label=_plain(name),
         )
@@ -77,7 +75,7 @@ def _differences(items: Sequence[Item]) -> Figure:
         (place, name, change) for place, (name, _, changes) in enumerate(items)
         for change in changes
     ]  # fmt: skip
-    figure = Figure(figsize=(9.5, 0.42 * len(lines) + 1.5), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(9.5, 0.42 * len(lines) + 1.5), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for row, (place, _, change) in enumerate(lines):
@@ -88,7 +86,7 @@ def _differences(items: Sequence[Item]) -> Figure:
             [row],
             xerr=spread[:, None],
             color=COLOURS[place % len(COLOURS)],
-            marker=_MARKERS[place % len(_MARKERS)],
+            marker=MARKERS[place % len(MARKERS)],
             capsize=3,
         )
     axes.axvline(0, color="#000000", linewidth=1)
