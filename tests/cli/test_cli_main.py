@@ -48,6 +48,14 @@ def test_every_verb_has_help_with_an_example(vtrain: Vtrain, verb: str) -> None:
     assert "Example" in done.stdout or "Commands:" in done.stdout
 
 
+def test_python_runs_the_package_as_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vtrain", "--version"], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == f"vtrain {__version__}\n"
+
+
 def test_the_version_is_printed(vtrain: Vtrain) -> None:
     done = vtrain("--version")
 
