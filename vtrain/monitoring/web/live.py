@@ -57,7 +57,7 @@ class Live:
     ) -> None:
         self._paths = view.paths()
         self._lost = places is None
-        self._places = places or dict.fromkeys(FILES, Place())
+        self._places = dict(places or dict.fromkeys(FILES, Place()))
         self._marks: dict[str, tuple[int, ...]] = {}
         self._closing = closing
         self._on_end = on_end
