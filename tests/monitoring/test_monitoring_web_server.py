@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -89,7 +90,7 @@ class Stream:
             connection.request("GET", f"{self.path}?from={start}", headers=headers)
             answer = connection.getresponse()
             kind = ""
-            while until not in self.updates:
+            while self.updates[-1:] != [until]:
                 line = answer.readline().decode().rstrip("\n")
                 name, _, value = line.partition(": ")
                 if name == "id":
@@ -135,7 +136,7 @@ def test_a_server_that_is_killed_and_started_again_is_followed_without_gap_or_re
 def test_clients_that_do_not_read_are_dropped_and_hold_up_nobody(
     run: RunDirectory, server: Server
 ) -> None:
-    append(run.metrics, *(metrics_record(number, note="x" * 400) for number in range(6, 30_000)))
+    append(run.metrics, *(metrics_record(number, note="x" * 1000) for number in range(6, 8000)))
     start = "0-00000000.0-00000000.0-00000000"
     slow = []
     for _ in range(60):
@@ -147,17 +148,16 @@ def test_clients_that_do_not_read_are_dropped_and_hold_up_nobody(
         slow.append(connection)
     client = Stream(run)
 
-    client.listen(server, start, until=29_999)
+    client.listen(server, start, until=7999)
 
-    assert client.updates == list(range(1, 30_000))
-    process = psutil.Process(server.process.pid)
-    for connection in slow:  # each is cut with what it was not sent, after ten seconds
-        connection.settimeout(60)
-        with contextlib.suppress(ConnectionResetError), contextlib.closing(connection):
-            while connection.recv(1 << 20):
-                pass
+    assert client.updates == list(range(1, 8000))
+    process, end = psutil.Process(server.process.pid), time.monotonic() + 120
+    while any(item.status == "ESTABLISHED" for item in process.net_connections("tcp")):
+        assert time.monotonic() < end, "a client that reads nothing is still served"
+        time.sleep(0.2)
     assert server.get("/api/runs")[0] == 200
-    assert not [item for item in process.net_connections("tcp") if item.status == "ESTABLISHED"]
+    for connection in slow:
+        connection.close()
 
 
 def test_connections_beyond_the_most_are_closed_and_the_rest_go_on(server: Server) -> None:
@@ -173,7 +173,7 @@ def test_connections_beyond_the_most_are_closed_and_the_rest_go_on(server: Serve
     assert server.get("/api/runs")[0] == 200
 
 
-def test_raw_requests_get_no_further_than_the_door(run: RunDirectory, server: Server) -> None:
+def test_raw_requests_get_no_further_than_the_door(server: Server) -> None:
     host = b"Host: 127.0.0.1\r\n\r\n"
 
     assert b" 403 " in server.ask(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
@@ -221,8 +221,10 @@ def test_away_from_loopback_a_token_is_printed_and_wanted(run: RunDirectory) -> 
 
 def test_a_port_that_is_taken_is_an_error_with_a_way_out(run: RunDirectory, server: Server) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", COMMAND, "monitor", "serve", str(run.root), "--port"]
-        + [str(server.port)],
+        [
+            *(sys.executable, "-c", COMMAND, "monitor", "serve", str(run.root)),
+            *("--port", str(server.port)),
+        ],
         capture_output=True,
         text=True,
         check=False,
