@@ -90,7 +90,7 @@ class Stream:
             connection.request("GET", f"{self.path}?from={start}", headers=headers)
             answer = connection.getresponse()
             kind = ""
-            while self.updates[-1:] != [until]:
+            while self.updates[-1:] != [until]:  # the stream itself never ends
                 line = answer.readline().decode().rstrip("\n")
                 name, _, value = line.partition(": ")
                 if name == "id":
@@ -100,6 +100,7 @@ class Stream:
                     assert kind != "reset"
                 elif name == "data" and kind == "metrics":
                     self.updates.append(json.loads(value)["update"])
+            answer.close()
 
 
 @pytest.fixture
@@ -199,7 +200,8 @@ def test_it_ends_at_a_signal_and_leaves_no_process(
     assert server.get(f"{api}/pictures/{ids[0]}/drawing")[0] == 200
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request("GET", f"{api}/stream?from=0-00000000.0-00000000.0-00000000")
-    connection.getresponse().readline()
+    stream = connection.getresponse()
+    stream.readline()
     children = psutil.Process(server.process.pid).children(recursive=True)
 
     server.process.send_signal(number)
@@ -208,6 +210,8 @@ def test_it_ends_at_a_signal_and_leaves_no_process(
     assert server.process.returncode == (0 if number == signal.SIGINT else -signal.SIGTERM)
     assert "Traceback" not in said
     assert psutil.wait_procs(children, timeout=30)[1] == []
+    stream.close()
+    connection.close()
 
 
 def test_away_from_loopback_a_token_is_printed_and_wanted(run: RunDirectory) -> None:

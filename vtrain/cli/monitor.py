@@ -15,7 +15,7 @@ from vtrain.cli.output import console, print_json, print_table
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Watch a run, report on it, check the machine.",
+    help="Watch a run in the terminal or the browser, report on it, check the machine.",
 )
 
 
