@@ -95,13 +95,12 @@ class Browser:
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
-    def until(self, expression: str, seconds: float = 60.0) -> Any:
-        """Wait until an expression is true, and give its value."""
+    def until(self, expression: str, seconds: float = 60.0) -> None:
+        """Wait until an expression is true."""
         end = time.monotonic() + seconds
-        while not (value := self.value(f"Boolean({expression}) && ({expression})")):
+        while not self.value(f"Boolean({expression})"):
             assert time.monotonic() < end, f"never true: {expression}"
             self._read(0.1)
-        return value
 
     def size(self, width: int, height: int, *, dark: bool = False, mobile: bool = False) -> None:
         self.call(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 import vtrain.monitoring.web
 from tests.monitoring.web_runs import AppClient, add_validation, append, make_run, metrics_record
 from vtrain.checkpoints.store import CheckpointStore
+from vtrain.cli.monitor import serve
+from vtrain.errors import UsageError
 from vtrain.monitoring.web.app import build_app
 from vtrain.monitoring.web.guard import LOOPBACK, host_name, is_loopback, own_names
 from vtrain.monitoring.web.runs import Runs, run_id
@@ -80,6 +83,20 @@ def test_a_run_whose_process_is_gone_has_stopped(client: AppClient, run: RunDire
     write_json(run.root / ".lock", holder)
 
     assert client.get(api(run)).json()["state"] == "stopped"
+
+
+def test_without_the_extra_the_next_command_is_told(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+
+    with pytest.raises(UsageError, match=r"pip install -c constraints.txt -e '.\[web\]'"):
+        serve([run.root])
+
+
+def test_a_root_that_is_none_is_told(run: RunDirectory) -> None:
+    with pytest.raises(UsageError, match="not a folder"):
+        serve([run.root], root=run.metrics)
 
 
 def test_a_run_without_a_record_has_not_started(client: AppClient, run: RunDirectory) -> None:
@@ -220,6 +237,7 @@ def test_a_damaged_validation_is_a_message(client: AppClient, run: RunDirectory)
 
     assert answer.status_code == 503
     assert "damaged" in answer.json()["problem"]
+    assert str(run.root) not in answer.text
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class _Dashboard:
                 Route("/api/runs/{run}/pictures/{image}/{kind}", self.picture),
                 Route("/api/runs/{run}/stream", self.stream),
             ],
-            exception_handlers={HTTPException: _http_error, VtrainError: _vtrain_error},
+            exception_handlers={HTTPException: _http_error, VtrainError: self.unreadable},
             lifespan=self._lifespan,
         )
 
@@ -167,6 +167,13 @@ class _Dashboard:
         self._streams += 1
         return Live(view, parse_places(begin), closing=self._closing, on_end=self._end_stream)
 
+    async def unreadable(self, request: Request, error: Exception) -> Response:
+        """A file that cannot be read: the page says which, by the message."""
+        assert isinstance(error, VtrainError)  # noqa: S101 - it is registered for these
+        view = await run_in_threadpool(self._view, request)
+        told = {"problem": views.without_path(error.message, view.run)}
+        return Response(to_json(told), 503, media_type="application/json")
+
     def _end_stream(self) -> None:
         self._streams -= 1
 
@@ -181,7 +188,11 @@ def _overview(view: RunView) -> dict[str, Any]:
     try:
         return views.overview(view)
     except DataError as error:
-        return {"id": view.id, "folder": view.run.root.resolve().name, "problem": error.message}
+        return {
+            "id": view.id,
+            "folder": view.run.root.resolve().name,
+            "problem": views.without_path(error.message, view.run),
+        }
 
 
 def _width(request: Request) -> int:
@@ -199,9 +210,3 @@ def _json(value: Any) -> Response:
 async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
     return PlainTextResponse(f"{error.detail}.\n", error.status_code, error.headers)
-
-
-async def _vtrain_error(_request: Request, error: Exception) -> Response:
-    """A file that cannot be read: the page says which, by the message."""
-    assert isinstance(error, VtrainError)  # noqa: S101 - it is registered for these
-    return Response(to_json({"problem": error.message}), 503, media_type="application/json")

@@ -8,10 +8,10 @@ without a gap and without a repetition.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pydantic_core import from_json
 from starlette.types import Receive, Scope, Send
 
 from vtrain.errors import DataError
@@ -148,6 +148,6 @@ def _record(line: bytes) -> str:
     """A line that holds a record, as text; empty for another."""
     try:
         text = line.decode()
-        return text if isinstance(json.loads(text), dict) else ""
-    except (ValueError, RecursionError):  # torn by a crash
+        return text if isinstance(from_json(text), dict) else ""
+    except ValueError:  # torn by a crash
         return ""

@@ -58,9 +58,7 @@ def overview(view: RunView) -> dict[str, Any]:
         "name": identity.get("name") or "",
         "created": identity.get("created") or "",
         "seed": identity.get("seed"),
-        "versions": identity.get("versions") or {},
         "platform": identity.get("platform") or "",
-        "forked_from": identity.get("forked_from"),
         **state(view.run, why),
         "progress": asdict(found) if found else None,
         "sample": sample,
@@ -183,13 +181,13 @@ def checkpoints(view: RunView) -> dict[str, Any]:
                 "best": pointers["best"] == item.name,
                 "latest": pointers["latest"] == item.name,
                 "pinned": item.name in pins,
-                "problems": [_without_path(text, view.run) for text in problems[item.name][1]],
+                "problems": [without_path(text, view.run) for text in problems[item.name][1]],
                 "checked": problems[item.name][2],
             }
             for item in found
         ],
         "damaged": [
-            {"name": path.name, "reason": _without_path(reason, view.run)}
+            {"name": path.name, "reason": without_path(reason, view.run)}
             for path, reason in store.damaged()
         ],
     }
@@ -298,6 +296,11 @@ def advice(view: RunView) -> list[Any]:
     return list(kept[1])
 
 
+def without_path(text: str, run: RunDirectory) -> str:
+    """A message without the place of the run, which is nobody's business in a browser."""
+    return text.replace(f"{run.root}/", "")
+
+
 def _intervals(run: RunDirectory) -> list[dict[str, Any]]:
     """The checks whose 95 % interval is known: those of the checkpoints."""
     document = _optional(run.checkpoint_info)
@@ -337,8 +340,3 @@ def _optional(path: Path) -> dict[str, Any]:
         return read_json(path, schema=99)
     except DataError:
         return {}
-
-
-def _without_path(text: str, run: RunDirectory) -> str:
-    """A message without the place of the run, which is nobody's business in a browser."""
-    return text.replace(f"{run.root}/", "")

@@ -2,6 +2,7 @@
 "use strict";
 
 const GIB = 2 ** 30;
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact" });
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
 /* How a record of the stream gives a column; the server does the same for what came before. */
@@ -56,7 +57,8 @@ class LiveChart {
     this.data = spec.points;
     if (intervals) this.intervals = intervals;
     this.heading.textContent = spec.title;
-    const empty = spec.points.slice(1).every((line) => line.every((value) => value === null));
+    this.holder.setAttribute("aria-label", spec.title);
+    const empty = spec.points.slice(1).every((line) => line.every((value) => !Number.isFinite(value)));
     this.figure.hidden = empty;
     this.empty = empty;
     this.build();
@@ -89,19 +91,19 @@ class LiveChart {
       ticks: { stroke: colour("--grid"), width: 1 }, font: "12px system-ui, sans-serif" };
     const series = this.spec.lines.map((line, i) => {
       const stroke = colour(`--c${i % 4}`);
-      const known = this.data[i + 1].filter((value) => value !== null).length;
+      const known = this.data[i + 1].filter(Number.isFinite).length;
       const sparse = known * 4 < this.data[0].length || known < 3;
       return { label: line.label, stroke, width: 1.6, dash: DASHES[i % 4], spanGaps: true,
-        points: { show: sparse, size: 6, fill: stroke }, value: (_u, value) => (value === null ? "" : short(value)) };
+        points: { show: sparse, size: 6, fill: stroke }, value: (_u, value) => (Number.isFinite(value) ? short(value) : "") };
     });
     const time = this.spec.x === "time";
     const label = { update: "update", traces: "traces", time: "time" }[this.spec.x];
     this.plot = new uPlot({
       width: this.holder.clientWidth || 400,
       height: 210,
-      series: [time ? { label } : { label, value: (_u, value) => (value === null ? "" : String(value)) }, ...series],
+      series: [time ? { label } : { label, value: (_u, value) => (Number.isFinite(value) ? String(value) : "") }, ...series],
       scales: { x: { time }, y: { range: (_u, low, high) => this.range(low, high) } },
-      axes: [axis, { ...axis, size: 58, values: (_u, ticks) => ticks.map((tick) => trim(tick)) }],
+      axes: [time ? axis : { ...axis, values: (_u, ticks) => ticks.map((tick) => COMPACT.format(tick)) }, { ...axis, size: 58, values: (_u, ticks) => ticks.map((tick) => trim(tick)) }],
       cursor: { drag: { x: true, y: false } },
       hooks: { draw: [(plot) => this.whiskers(plot)] },
     }, this.data, this.holder);
@@ -138,7 +140,7 @@ class LiveChart {
 
   tell() {
     const words = this.spec.lines.map((line, i) => {
-      const known = this.data[i + 1].filter((value) => value !== null);
+      const known = this.data[i + 1].filter(Number.isFinite);
       return known.length ? `${line.label}: now ${short(known[known.length - 1])}, `
         + `${short(known.reduce((a, b) => Math.min(a, b)))} to ${short(known.reduce((a, b) => Math.max(a, b)))}` : "";
     }).filter(Boolean);
