@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from vtrain.cli.output import console, print_json, print_table
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Watch a run, report on it, check the machine.",
+    help="Watch a run in the terminal or the browser, report on it, check the machine.",
 )
 
 
@@ -104,3 +105,61 @@ def doctor(
         print_table(("check", "status", "found"), rows)
     if any(check.status == "problem" for check in checks):
         raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Run directories.")
+    ] = None,
+    run: RunOption = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", help="A folder of runs: all of them, new ones too.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address; away from loopback a token is wanted.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = 8300,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="Another name of this server; may be repeated."),
+    ] = None,
+) -> None:
+    """Show runs in the browser until Ctrl-C; they are only read, never touched.
+
+    Needs the extra 'web'. The address to open is printed on standard output.
+
+    Example: vtrain monitor serve --run runs/logos
+    """
+    from importlib.util import find_spec
+
+    from vtrain.errors import UsageError
+    from vtrain.rundir import RunDirectory
+
+    if any(find_spec(name) is None for name in ("starlette", "uvicorn")):
+        raise UsageError(
+            "The dashboard needs the extra 'web', which is not installed.",
+            hint="Install it: pip install -c constraints.txt -e '.[web]'",
+        )
+    if root is not None and not root.is_dir():
+        raise UsageError(f"{root} is not a folder.", hint="Name a folder of runs with --root.")
+    named = [*(runs or []), *([run] if run is not None else [])]
+    if not named and root is None:
+        folders = [RunDirectory.open(None).root]
+    else:
+        folders = [RunDirectory.open(path).root for path in named]
+
+    from vtrain.monitoring.web.server import serve as serve_runs
+
+    try:
+        serve_runs(folders, root, host=host, port=port, hosts=allow_host or (), on_start=_say_where)
+    except KeyboardInterrupt:  # the way to end it
+        return
+
+
+def _say_where(address: str) -> None:
+    typer.echo(address)
+    sys.stdout.flush()
+    console().print("Ctrl-C ends the server; runs go on.")

@@ -100,8 +100,8 @@ def report(run: RunDirectory, *, events: int = 8) -> RunReport:
     samples, happened = read_samples(run), read_jsonl(run.events)
     return RunReport(
         run=str(run.root),
-        progress=progress(read_jsonl(run.metrics), _total_traces(run)),
-        ended=_ended(happened),
+        progress=progress(read_jsonl(run.metrics), total_traces(run)),
+        ended=ended(happened),
         resources=summarise(samples),
         resources_now=samples[-1] if samples else None,
         events=tuple(happened[-events:]) if events else (),
@@ -149,7 +149,8 @@ def _best(records: Sequence[Mapping[str, Any]]) -> Best | None:
     return max(checks, key=lambda check: check.utility, default=None)
 
 
-def _total_traces(run: RunDirectory) -> int | None:
+def total_traces(run: RunDirectory) -> int | None:
+    """Traces that the run's config asks for; None when it cannot be read."""
     config = _config(run)
     return config.ppo.total_traces if config is not None else None
 
@@ -175,7 +176,7 @@ def _speed(records: Sequence[Mapping[str, Any]]) -> float | None:
     return traces / sum(seconds) if sum(seconds) > 0 and traces > 0 else None
 
 
-def _ended(events: Sequence[Mapping[str, Any]]) -> str | None:
+def ended(events: Sequence[Mapping[str, Any]]) -> str | None:
     """Why training ended; None when it began or went on after its last end."""
     for event in reversed(events):
         if event.get("kind") in _BEGINNINGS:

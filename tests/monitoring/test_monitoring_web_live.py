@@ -1,0 +1,169 @@
+"""The stream of news: whole records, in order, each once, from wherever a client was."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.monitoring.web_runs import append, make_run, metrics_record
+from vtrain.monitoring.web import live
+from vtrain.monitoring.web.follow import Place
+from vtrain.monitoring.web.live import Live, parse_places
+from vtrain.monitoring.web.runs import FILES, RunView, run_id
+from vtrain.rundir import RunDirectory
+
+START = dict.fromkeys(FILES, Place())
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_LOOK_S", 0.01)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return make_run(tmp_path / "run")
+
+
+@dataclass
+class Client:
+    """Takes what a stream sends, until `enough` says so.
+
+    Attributes:
+        records: By the kind of the message.
+        last: The id of the last message.
+        ended: Streams that told that they ended (count).
+    """
+
+    records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    resets: int = 0
+    last: str = ""
+    ended: int = 0
+
+    def listen(
+        self,
+        run: RunDirectory,
+        places: dict[str, Place] | None,
+        enough: Callable[[], bool],
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
+        async def until_enough() -> None:
+            gone = asyncio.Event()
+
+            async def receive() -> dict[str, Any]:
+                await gone.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message: Any) -> None:
+                self._take(message.get("body", b"").decode())
+                on_news()
+                if enough():
+                    gone.set()
+
+            view = RunView(run_id(run.root), run)
+            stream = Live(view, places, closing=lambda: False, on_end=self._end)
+            await asyncio.wait_for(stream({}, receive, send), 30)
+
+        asyncio.run(until_enough())
+
+    def _end(self) -> None:
+        self.ended += 1
+
+    def _take(self, text: str) -> None:
+        lines = [line.partition(": ") for line in text.splitlines()]
+        fields = {name: value for name, _, value in lines}
+        if fields.get("event") == "reset":
+            self.resets += 1
+        elif "event" in fields:
+            records = [json.loads(value) for name, _, value in lines if name == "data"]
+            self.records.setdefault(fields["event"], []).extend(records)
+            self.last = fields["id"]
+
+    def updates(self) -> list[int]:
+        return [record["update"] for record in self.records.get("metrics", [])]
+
+
+def test_all_files_come_from_their_start(run: RunDirectory) -> None:
+    client = Client()
+
+    client.listen(run, START, lambda: len(client.records) == 3)
+
+    assert client.updates() == [1, 2, 3, 4, 5]
+    assert [event["kind"] for event in client.records["events"]] == ["stage"]
+    assert len(client.records["samples"]) == 4
+    assert client.ended == 1
+
+
+def test_a_client_that_comes_back_gets_what_it_missed_and_nothing_twice(run: RunDirectory) -> None:
+    client = Client()
+    client.listen(run, START, lambda: len(client.records) == 3)
+    for number in range(6, 40):  # while nobody listens
+        append(run.metrics, metrics_record(number))
+
+    client.listen(run, parse_places(client.last), lambda: client.updates()[-1] == 39)
+
+    assert client.updates() == list(range(1, 40))
+    assert len(client.records["samples"]) == 4
+
+
+def test_news_come_while_a_client_listens(run: RunDirectory) -> None:
+    client = Client()
+    to_do = [6]
+
+    def train() -> None:
+        if to_do:
+            append(run.metrics, metrics_record(to_do.pop()))
+
+    client.listen(run, START, lambda: client.updates()[-1:] == [6], train)
+
+    assert client.updates() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_piece_at_a_time_misses_nothing(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_PIECE", 300)
+    append(run.metrics, *(metrics_record(number) for number in range(6, 200)))
+    client = Client()
+
+    client.listen(run, START, lambda: client.updates()[-1:] == [199])
+
+    assert client.updates() == list(range(1, 200))
+
+
+def test_a_replaced_file_makes_the_client_load_again(run: RunDirectory) -> None:
+    client = Client()
+    client.listen(run, START, lambda: len(client.records) == 3)
+    run.metrics.unlink()  # as a resumed run does
+    append(run.metrics, metrics_record(1), metrics_record(2, resumed=True))
+
+    client.listen(run, parse_places(client.last), lambda: False)
+
+    assert client.resets == 1
+    assert client.updates() == [1, 2, 3, 4, 5]
+    assert client.ended == 2
+
+
+@pytest.mark.parametrize("text", ["", "1", "0-00000000", "0-00000000.0-00000000.x", "a.b.c"])
+def test_an_id_of_somebody_else_makes_the_client_load_again(run: RunDirectory, text: str) -> None:
+    client = Client()
+    client.listen(run, parse_places(text), lambda: False)
+
+    assert client.resets == 1
+    assert client.records == {}
+
+
+def test_torn_lines_and_carriage_returns_do_not_break_the_stream(run: RunDirectory) -> None:
+    with run.events.open("ab") as file:
+        file.write(b'{"kind": "torn\n\xff\xfe\n{"kind":\r"odd"}\n{"kind": "half')
+    client = Client()
+
+    client.listen(run, START, lambda: len(client.records) == 3)
+
+    assert [event["kind"] for event in client.records["events"]] == ["stage", "odd"]

@@ -1,0 +1,153 @@
+"""Server-sent events: what is new in a run's files, from any place on.
+
+Each message carries whole lines of one file and, as its id, the places reached in all of them. A
+browser that comes back, also to a server started anew, names the last id, and goes on from there
+without a gap and without a repetition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pydantic_core import from_json
+from starlette.types import Receive, Scope, Send
+
+from vtrain.errors import DataError
+from vtrain.monitoring.web.follow import Place, read_on
+from vtrain.monitoring.web.runs import FILES, RunView
+
+_LOOK_S = 1.0
+"""Time between two looks at the files (s)."""
+_BEAT = 15
+"""Looks without news until a comment shows that the connection lives (count)."""
+_RETRY_MS = 2000
+_PIECE = 128 * 1024
+"""About the most that one message carries (bytes)."""
+
+
+def parse_places(text: str) -> dict[str, Place] | None:
+    """The places in an id; None for what is no id of ours."""
+    places = [Place.parse(part) for part in text.split(".")]
+    if len(places) != len(FILES):
+        return None
+    found = {name: place for name, place in zip(FILES, places, strict=True) if place is not None}
+    return found if len(found) == len(FILES) else None
+
+
+class Live:
+    """The stream of one client, as an ASGI response.
+
+    Args:
+        view: The run.
+        places: Where the client is in each file; None when it does not know, and has to load
+            everything again.
+        closing: Whether the server is about to end.
+        on_end: Called when the stream has ended, however.
+    """
+
+    def __init__(
+        self,
+        view: RunView,
+        places: dict[str, Place] | None,
+        *,
+        closing: Callable[[], bool],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._paths = view.paths()
+        self._lost = places is None
+        self._places = dict(places or dict.fromkeys(FILES, Place()))
+        self._marks: dict[str, tuple[int, ...]] = {}
+        self._closing = closing
+        self._on_end = on_end
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the client goes, the server ends, or the client has to load again."""
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [
+                        (b"content-type", b"text/event-stream; charset=utf-8"),
+                        (b"x-accel-buffering", b"no"),
+                    ],
+                }
+            )
+            await _send(send, f"retry: {_RETRY_MS}\n\n")
+            quiet = 0
+            while not (gone.done() or self._closing()):
+                quiet += 1
+                for message in self._news():
+                    quiet = 0
+                    await _send(send, message)
+                    if gone.done():
+                        return
+                if self._lost:  # the client loads everything and opens another stream
+                    await _send(send, "event: reset\ndata: load again\n\n")
+                    break
+                if quiet >= _BEAT:
+                    quiet = 0
+                    await _send(send, ": here\n\n")
+                await asyncio.wait({gone}, timeout=_LOOK_S)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            gone.cancel()
+            self._on_end()
+
+    def _news(self) -> Iterator[str]:
+        """Messages of what is new, piece by piece; sets `_lost` when a file was replaced."""
+        for name, path in self._paths.items():
+            mark = _mark(path)
+            if self._lost or self._marks.get(name) == mark:
+                continue
+            more = True
+            while more:
+                try:
+                    piece = read_on(path, self._places[name], limit=_PIECE)
+                except DataError:  # the network file system may be back at the next look
+                    mark = ()
+                    break
+                if piece.again:
+                    self._lost = True
+                    return
+                self._places[name], more = piece.place, piece.more
+                lines = [text for line in piece.lines if (text := _record(line))]
+                if lines:
+                    yield self._message(name, lines)
+            self._marks[name] = mark
+
+    def _message(self, name: str, lines: list[str]) -> str:
+        id_ = ".".join(str(self._places[file]) for file in FILES)
+        # A bare carriage return would end a line of the stream; JSON means nothing by it.
+        data = "\n".join("data: " + line.replace("\r", "") for line in lines)
+        return f"id: {id_}\nevent: {name}\n{data}\n\n"
+
+
+async def _send(send: Send, text: str) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _mark(path: Path) -> tuple[int, ...]:
+    """What changes when a file grows or is replaced; looking costs microseconds."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0,)
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _record(line: bytes) -> str:
+    """A line that holds a record, as text; empty for another."""
+    try:
+        text = line.decode()
+        return text if isinstance(from_json(text), dict) else ""
+    except ValueError:  # torn by a crash
+        return ""
