@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,28 +111,6 @@ def test_a_blank_in_a_mount_point_is_understood(tmp_path: Path) -> None:
         (tmp_path / file).write_text(text, encoding="ascii")
 
     assert cgroup_limits(tmp_path).cores == 1.0
-
-
-@pytest.fixture
-def limited_group() -> Iterator[Path]:
-    """A new memory group of this machine, with a limit of 256 MiB."""
-    groups = ControlGroups.of()
-    if not groups.memory:
-        pytest.skip("this machine has no memory controller")
-    name = "memory.max" if groups.memory_version == 2 else "memory.limit_in_bytes"
-    folder = groups.memory[-1] / f"vtrain-test-{os.getpid()}"
-    try:
-        folder.mkdir()
-    except OSError as error:
-        pytest.skip(f"no control group can be made here: {error}")
-    try:
-        try:
-            (folder / name).write_text(str(GIB // 4), encoding="ascii")
-        except OSError as error:
-            pytest.skip(f"no limit can be set here: {error}")
-        yield folder
-    finally:
-        folder.rmdir()
 
 
 def test_a_real_group_with_a_limit_is_read_for_the_process_in_it(limited_group: Path) -> None:

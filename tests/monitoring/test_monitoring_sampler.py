@@ -15,8 +15,8 @@ import pytest
 
 from vtrain.monitoring.gpu import Gpus
 from vtrain.monitoring.processes import ProcessTree
-from vtrain.monitoring.sampler import start_sampler
 from vtrain.monitoring.summary import read_samples
+from vtrain.monitoring.supervise import start_sampler
 from vtrain.rundir import RunDirectory, read_jsonl
 
 
@@ -114,7 +114,7 @@ def test_an_error_in_the_block_comes_through(tmp_path: Path) -> None:
 def test_the_sampler_ends_when_its_run_is_killed(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys, time\n"
-        "from vtrain.monitoring.sampler import start_sampler\n"
+        "from vtrain.monitoring.supervise import start_sampler\n"
         "from vtrain.rundir import RunDirectory\n"
         "with start_sampler(RunDirectory(pathlib.Path(sys.argv[1])), 3600.0):\n"
         "    print('started', flush=True)\n"

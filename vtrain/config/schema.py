@@ -1,8 +1,8 @@
 """The configuration: one frozen model per section, each field with its unit and meaning.
 
 Values come from `vtrain.config.load.load_config`; this module holds only names, types, ranges and
-defaults, so that the JSON schema, the reference page and `vtrain config show` all say the same. The
-data section, the largest, has a module of its own: `vtrain.config.data`.
+defaults, so that the JSON schema, the reference page and `vtrain config show` all say the same.
+Large sections have modules of their own: `vtrain.config.data`, `vtrain.config.monitoring`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vtrain.config.data import DataConfig
+from vtrain.config.monitoring import MonitoringConfig
 from vtrain.config.scoring import ScoringConfig
 from vtrain.config.section import CATEGORIES, Category, Fraction, Lambda, Positive, Section, Units
 
@@ -283,13 +284,6 @@ class ValidationConfig(Section):
         10_000, ge=100, description="Bootstrap resamples of an interval (count)."
     )
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Coverage of an interval.")
-
-
-class MonitoringConfig(Section):
-    """Sampling of resources during a run."""
-
-    enabled: bool = Field(True, description="Whether resources are sampled during training.")
-    interval: Positive = Field(5.0, description="Time between samples (s).")
 
 
 class ResourcesConfig(Section):
