@@ -68,9 +68,9 @@ def thinned(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The newest records as they are, and older ones put together until they are few enough."""
     old, new = list(records[:-_FULL]), list(records[-_FULL:])
     together = max((count(record) for record in old), default=1)
-    while len(old) > _OLD:
+    # Those that have become old since the last time are brought to the size of the others first.
+    while len(old) > _OLD and len(old := _by_twos(old, together)) > _OLD:
         together *= 2
-        old = _by_twos(old, together)
     return [*old, *new]
 
 
@@ -94,12 +94,13 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
     """One record for two neighbours.
 
     Its figures are their means, but for those that are counted up or stay, which are the second's.
-    `samples` tells how many it stands for; `peak` and `low` keep the extremes, so that no summary
-    loses one.
+    `samples` tells how many it stands for, `began` the time of the first of them. `peak` and `low`
+    keep the extremes, so that no summary loses one.
     """
     weights = count(first), count(second)
     record = _mean(first, second, weights)
     record["samples"] = sum(weights)
+    record["began"] = first.get("began", first["time"])
     record["peak"] = _extremes(first, second, PEAKS, "peak", max)
     record["low"] = _extremes(first, second, LOWS, "low", min)
     others = {gpu.get("index"): gpu for gpu in first.get("gpus") or ()}
@@ -146,8 +147,7 @@ def _mean(
             continue
         if isinstance(value, (int, float)):
             mean = (other * weights[0] + value * weights[1]) / sum(weights)
-            whole = isinstance(value, int) and isinstance(other, int)
-            record[key] = round(mean) if whole else round(mean, 4)
+            record[key] = round(mean, 4)
     for key, other in first.items():
         # Measured now and then only: the last one known stands.
         if record.get(key) is None and other is not None and key not in ("peak", "low"):
