@@ -7,6 +7,7 @@ work is done, never in the result.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -57,6 +58,8 @@ class Backend(Protocol):
 class Engine:
     """Measures requests through a back end, and none twice that it can remember.
 
+    Counts what it does: `traces` made, `hits` remembered, and `seconds` spent on measuring.
+
     Args:
         backend: Does the work.
         cache: Remembers for good, and outlives the process; without one the latest answers are
@@ -80,6 +83,7 @@ class Engine:
         self._known: dict[Request, Measurement] = {}
         self.traces = 0
         self.hits = 0
+        self.seconds = 0.0
 
     def measure(
         self, requests: Sequence[Request], on_progress: Progress | None = None
@@ -101,6 +105,7 @@ class Engine:
         self.traces += len(missing)
         self.hits += len(wanted) - len(missing)
         done = 0
+        began = time.monotonic()
         groups = _by_image(missing)
         for index, measurements in self._backend.run(groups, self._on_wait):
             group = groups[index]
@@ -110,6 +115,7 @@ class Engine:
             done += len(group)
             if on_progress:
                 on_progress(len(wanted) - len(missing) + done, len(wanted))
+        self.seconds += time.monotonic() - began
         answers = [self._known[request] for request in wanted]
         for request in list(islice(self._known, max(0, len(self._known) - _MOST_KNOWN))):
             del self._known[request]
