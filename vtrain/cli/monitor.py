@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -74,6 +74,46 @@ def watch(
                 live.update(render(read_report(directory)))
     except KeyboardInterrupt:
         return
+
+
+@app.command()
+def export(
+    run: RunOption = None,
+    form: Annotated[
+        Literal["prometheus", "csv"],
+        typer.Option("--format", help="Present figures for Prometheus, or a table of all records."),
+    ] = "prometheus",
+    records: Annotated[
+        Literal["samples", "metrics", "events"],
+        typer.Option("--records", help="What the table holds."),
+    ] = "samples",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; standard output without.")
+    ] = None,
+) -> None:
+    """Write a run's figures for other tools.
+
+    Example: vtrain monitor export --run runs/logos --format csv --records metrics -o metrics.csv
+    """
+    from vtrain.monitoring.export import prometheus, to_csv
+    from vtrain.monitoring.report import report as read_report
+    from vtrain.monitoring.summary import SAMPLES
+    from vtrain.rundir import RunDirectory, read_jsonl, write_text
+
+    directory = RunDirectory.open(run)
+    if form == "prometheus":
+        text = prometheus(read_report(directory, events=0))
+    else:
+        files = {
+            "samples": directory.resource_monitoring / SAMPLES,
+            "metrics": directory.metrics,
+            "events": directory.events,
+        }
+        text = to_csv(read_jsonl(files[records]))
+    if output is None or str(output) == "-":
+        typer.echo(text.encode(), nl=False)
+    else:
+        write_text(output, text)
 
 
 @app.command()
