@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vtrain.cli.options import JsonOption, RunOption
+from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
 from vtrain.cli.output import console, print_json, print_table
 
 app = typer.Typer(
@@ -121,22 +121,26 @@ def doctor(
     folder: Annotated[
         Path, typer.Option("--folder", help="Where runs are kept: its disk is checked.")
     ] = Path(),
+    config: ConfigOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check cores, memory, disk, versions, and that the tracer and the renderer work.
+    """Check the machine, the installation and the configuration: what will be slow or fail.
 
-    Ends with 1 when something does not work, with 0 otherwise.
+    Cores, memory, disk and locks, containers included; versions, the tracer and the renderer; and
+    whether the configuration suits them. Ends with 1 when something does not work, else with 0.
 
-    Example: vtrain monitor doctor
+    Example: vtrain monitor doctor -c curriculum --set resources.workers=4
     """
     from dataclasses import asdict
 
+    from vtrain.cli.resolve import resolve_config
     from vtrain.errors import UsageError
     from vtrain.monitoring.doctor import examine
 
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.", hint="Name one with --folder.")
-    checks = examine(folder)
+    checks = examine(folder, resolve_config(None, config, set_))
     if as_json:
         print_json({"checks": [asdict(check) for check in checks]})
     else:
