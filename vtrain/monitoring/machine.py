@@ -75,6 +75,7 @@ class Machine:
     root: Path = Path("/")
     clock: Callable[[], float] = time.monotonic
     _disk: FillingDisk = field(init=False)
+    _limited: bool = field(init=False)
     _kills: int = field(init=False)
     _periods: dict[Path, tuple[int, int]] = field(init=False, default_factory=dict)
     _net: tuple[float, int, int] = field(init=False)
@@ -82,6 +83,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         self._disk = FillingDisk()
+        self._limited = self.groups.limits().memory is not None
         self._kills = self._killed()
         self._throttled()
         self._net = self._network()
@@ -148,7 +150,7 @@ class Machine:
 
     def _killed(self) -> int:
         """Kills counted by the run's limited groups, or by the machine where there is no limit."""
-        if self.groups.limits().memory is None:
+        if not self._limited:
             return counters(self.root / "proc/vmstat").get("oom_kill", 0)
         return max(
             counters(folder / name).get("oom_kill", 0)

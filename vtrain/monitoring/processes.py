@@ -14,6 +14,9 @@ from vtrain.resources import ControlGroups, text_of
 
 _PSS_S = 60.0
 """Time between readings of the proportional memory, which take a while (s)."""
+_SCAN_S = 5.0
+"""Time between looks for new processes, which read the whole table (s); a new one's CPU time from
+its start is in the sample that finds it."""
 _MOST_TOLD = 8
 """Processes that a sample lists, the busiest (count)."""
 
@@ -121,6 +124,8 @@ class ProcessTree:
     _spent: dict[tuple[int, float], _Counted] = field(init=False, default_factory=dict)
     _read_at: float = field(init=False, default=0.0)
     _pss_at: float = field(init=False, default=-_PSS_S)
+    _tree: list[psutil.Process] = field(init=False, default_factory=list)
+    _scanned_at: float = field(init=False, default=-_SCAN_S)
 
     def __post_init__(self) -> None:
         self._root = psutil.Process(self.pid)
@@ -150,9 +155,7 @@ class ProcessTree:
         read = written = 0
         # What a process had used before it was first seen is not of this time, if it is old.
         fresh = bool(self._spent)
-        for process in (self._root, *self._root.children(recursive=True)):
-            if process.pid in self.without:
-                continue
+        for process in self._processes(now):
             try:
                 with process.oneshot():
                     key = process.pid, process.create_time()
@@ -200,6 +203,19 @@ class ProcessTree:
         )
         self._spent, self._read_at = spent, now
         return sample
+
+    def _processes(self, now: float) -> list[psutil.Process]:
+        """The tree's processes; looked for again when it is time or one has ended.
+
+        Raises:
+            psutil.NoSuchProcess: The root has ended.
+        """
+        known = [process for process in self._tree if psutil.pid_exists(process.pid)]
+        if now - self._scanned_at >= _SCAN_S or len(known) < len(self._tree):
+            found = (self._root, *self._root.children(recursive=True))
+            self._tree = [process for process in found if process.pid not in self.without]
+            self._scanned_at = now
+        return self._tree
 
     def _pss(self, now: float, pids: list[int]) -> int | None:
         """The tree's proportional memory, when it is time; None where the kernel hides it."""
