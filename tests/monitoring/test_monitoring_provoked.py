@@ -8,15 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from vtrain.config.monitoring import AlertsConfig
+from vtrain.environment.engine import Engine, Group, WorkerBackend
+from vtrain.environment.measurement import Measurement, Request
 from vtrain.monitoring.alerts import Alert
 from vtrain.monitoring.summary import read_samples
 from vtrain.monitoring.supervise import start_sampler
 from vtrain.rundir import JsonlWriter, RunDirectory, read_jsonl
+from vtrain.tracing.parameters import PRESETS, encode_settings
+from vtrain.tracing.workers import Workers
+
+ACTION = encode_settings(PRESETS["default"])
 
 
 def wait_for(condition: Callable[[], bool]) -> bool:
@@ -154,6 +161,35 @@ def test_a_full_disk_is_noticed_and_its_relief_too(small_disk: Path) -> None:
         assert wait_for(lambda: told(run, "disk_free")[-1:] == ["resolved"])
 
     assert told(run, "disk_free") == ["warn", "critical", "resolved"]
+
+
+def die(_group: Group) -> list[Measurement]:
+    """A worker's work that ends the worker."""
+    os._exit(9)
+
+
+def ready() -> None:
+    """Nothing to set up."""
+
+
+def test_workers_that_die_again_and_again_are_noticed(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    pool = Workers[Group, list[Measurement]](
+        die, count=1, memory_limit=512, setup=ready, setup_arguments=()
+    )
+    levels = AlertsConfig(worker_restarts=(2.0, 4.0))
+
+    with start_sampler(run, 0.05, levels), closing(pool):
+        backend = WorkerBackend(
+            pool,
+            30.0,
+            on_restart=lambda reason: run.record_event("worker_restarted", reason=reason),
+        )
+        Engine(backend).measure([Request(name, ACTION) for name in ("a", "b")])
+        assert wait_for(lambda: told(run, "worker_restarts")[-1:] == ["critical"])
+
+    kinds = [event["kind"] for event in read_jsonl(run.events)]
+    assert kinds.count("worker_restarted") == 4
 
 
 HOG = """
