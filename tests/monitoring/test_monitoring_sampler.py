@@ -92,6 +92,24 @@ def test_a_killed_sampler_changes_nothing_but_is_told(tmp_path: Path) -> None:
     assert [event["kind"] for event in read_jsonl(run.events)][-1] == "monitoring_failed"
 
 
+def test_a_killed_sampler_is_started_again_and_says_nothing_twice(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+
+    with start_sampler(run, 0.05):
+        assert wait_for(lambda: len(read_samples(run)) >= 2)
+        (first,) = samplers_of(os.getpid())
+        first.kill()
+        before = len(read_samples(run))
+        assert wait_for(lambda: len(read_samples(run)) > before + 2)
+        (second,) = samplers_of(os.getpid())
+
+    kinds = [event["kind"] for event in read_jsonl(run.events)]
+    assert second.pid != first.pid
+    assert kinds.count("monitoring_failed") == 1
+    assert kinds.count("gpu_absent") <= 1
+    assert samplers_of(os.getpid()) == []
+
+
 def test_a_sampler_that_cannot_start_is_told(tmp_path: Path) -> None:
     (tmp_path / "resource_monitoring").write_text("in the way", encoding="utf-8")
     run = RunDirectory(tmp_path)

@@ -117,6 +117,8 @@ class _Supervisor:
             with self._lock:
                 if self._stopping.is_set():
                     return
+                if process.stdin is not None:
+                    process.stdin.close()
                 self._process = self._spawn(again=True)
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
