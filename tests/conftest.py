@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from vtrain.resources import ControlGroups
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -28,3 +31,25 @@ def _interrupts_arrive() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def limited_group() -> Iterator[Path]:
+    """A new memory group of this machine, with a limit of 256 MiB."""
+    groups = ControlGroups.of()
+    if not groups.memory:
+        pytest.skip("this machine has no memory controller")
+    name = "memory.max" if groups.memory_version == 2 else "memory.limit_in_bytes"
+    folder = groups.memory[-1] / f"vtrain-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        try:
+            (folder / name).write_text(str(2**28), encoding="ascii")
+        except OSError as error:
+            pytest.skip(f"no limit can be set here: {error}")
+        yield folder
+    finally:
+        folder.rmdir()

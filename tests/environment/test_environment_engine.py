@@ -154,8 +154,14 @@ def test_a_death_is_tried_again_and_a_second_one_given_up(
     mark = tmp_path / "once"
     mark.touch()
     given_up: list[tuple[Request, str]] = []
+    restarts: list[str] = []
     engine = Engine(
-        WorkerBackend(workers, 30.0, on_give_up=lambda *told: given_up.append(told)),
+        WorkerBackend(
+            workers,
+            30.0,
+            on_give_up=lambda *told: given_up.append(told),
+            on_restart=restarts.append,
+        )
     )
     deadly = Request("deadly", ACTIONS[0])
     wanted: Sequence[Request] = [
@@ -169,6 +175,8 @@ def test_a_death_is_tried_again_and_a_second_one_given_up(
 
     assert found == [GOOD, GOOD, failed("worker-died"), GOOD]
     assert given_up == [(deadly, "worker-died")]
+    # One for the death that was survived, two for the other.
+    assert restarts == ["worker-died"] * 3
     # It is known by now, and kills no other worker.
     assert engine.measure([deadly]) == [failed("worker-died")]
     assert len(given_up) == 1

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from vtrain.cli.monitor import app
 from vtrain.monitoring import doctor
-from vtrain.monitoring.doctor import Check
+from vtrain.monitoring.check import Check
 from vtrain.rundir import JsonlWriter, RunDirectory
 
 VTRAIN = (sys.executable, "-m", "vtrain.cli.main")
@@ -98,7 +98,7 @@ def test_doctor_ends_with_1_when_something_does_not_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = [Check("tracer", "problem", "no picture came back", "Reinstall")]
-    monkeypatch.setattr(doctor, "examine", lambda _folder: broken)
+    monkeypatch.setattr(doctor, "examine", lambda _folder, _config: broken)
 
     done = CliRunner().invoke(app, ["doctor", "--folder", str(tmp_path)])
 

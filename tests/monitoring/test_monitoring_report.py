@@ -196,3 +196,41 @@ def test_a_sparkline_rises_with_its_values() -> None:
 )
 def test_durations_read_as_people_say_them(seconds: float | None, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_open_alerts_the_use_of_time_and_advice_fit_the_small_terminal_too(
+    run: RunDirectory,
+) -> None:
+    parts = {
+        f"{part}_seconds": seconds
+        for part, seconds in zip(
+            ("rollout", "learn", "check", "save", "measure"), (1.6, 0.2, 2.0, 0.1, 1.5), strict=True
+        )
+    }
+    wall = {"time": now(), "seconds": 4.0, "traces_measured": 60, "cache_hits": 40, **parts}
+    with JsonlWriter(run.metrics) as metrics:
+        for number in range(4, 60):
+            metrics.write(update(number, wall=wall))
+    for name, level in (
+        ("load", "warn"),
+        ("memory", "warn"),
+        ("disk_free", "critical"),
+        ("load", "resolved"),
+    ):
+        run.record_event("alert", name=name, subject="", level=level, message=f"{name} is " * 20)
+    for _ in range(9):
+        run.record_event("checkpoint", path="step")
+
+    found = report(run)
+    lines = screen(run).splitlines()
+
+    assert [alert["name"] for alert in found.alerts] == ["disk_free", "memory"]
+    assert found.efficiency is not None
+    assert (found.efficiency.check, found.efficiency.cache_hit_rate) == (0.5, 0.4)
+    assert [advice.gain for advice in found.advice] == [1.33]
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert lines[8].startswith("ALERT  disk_free is")
+    assert lines[9].startswith("ALERT  memory is")
+    assert lines[10].startswith("time   rollout 40%, learn 5%, check 50%, save 2%, cache 40%")
+    assert lines[11].startswith("advice validation checks take 50% of the time")

@@ -15,8 +15,8 @@ import pytest
 
 from vtrain.monitoring.gpu import Gpus
 from vtrain.monitoring.processes import ProcessTree
-from vtrain.monitoring.sampler import start_sampler
 from vtrain.monitoring.summary import read_samples
+from vtrain.monitoring.supervise import start_sampler
 from vtrain.rundir import RunDirectory, read_jsonl
 
 
@@ -92,6 +92,24 @@ def test_a_killed_sampler_changes_nothing_but_is_told(tmp_path: Path) -> None:
     assert [event["kind"] for event in read_jsonl(run.events)][-1] == "monitoring_failed"
 
 
+def test_a_killed_sampler_is_started_again_and_says_nothing_twice(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+
+    with start_sampler(run, 0.05):
+        assert wait_for(lambda: len(read_samples(run)) >= 2)
+        (first,) = samplers_of(os.getpid())
+        first.kill()
+        before = len(read_samples(run))
+        assert wait_for(lambda: len(read_samples(run)) > before + 2)
+        (second,) = samplers_of(os.getpid())
+
+    kinds = [event["kind"] for event in read_jsonl(run.events)]
+    assert second.pid != first.pid
+    assert kinds.count("monitoring_failed") == 1
+    assert kinds.count("gpu_absent") <= 1
+    assert samplers_of(os.getpid()) == []
+
+
 def test_a_sampler_that_cannot_start_is_told(tmp_path: Path) -> None:
     (tmp_path / "resource_monitoring").write_text("in the way", encoding="utf-8")
     run = RunDirectory(tmp_path)
@@ -114,7 +132,7 @@ def test_an_error_in_the_block_comes_through(tmp_path: Path) -> None:
 def test_the_sampler_ends_when_its_run_is_killed(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys, time\n"
-        "from vtrain.monitoring.sampler import start_sampler\n"
+        "from vtrain.monitoring.supervise import start_sampler\n"
         "from vtrain.rundir import RunDirectory\n"
         "with start_sampler(RunDirectory(pathlib.Path(sys.argv[1])), 3600.0):\n"
         "    print('started', flush=True)\n"

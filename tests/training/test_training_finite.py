@@ -18,6 +18,7 @@ from vtrain.checkpoints.store import CheckpointStore
 from vtrain.environment.observation import OBSERVATION_NAMES, OBSERVATION_SIZE
 from vtrain.environment.sampler import Draw, EpisodeSampler, Membership
 from vtrain.errors import NonFiniteError
+from vtrain.monitoring.supervise import start_sampler
 from vtrain.rundir import RunDirectory, read_json, read_jsonl
 from vtrain.training.check import check_policy
 from vtrain.training.finite import check_losses, check_observations, check_rewards
@@ -95,6 +96,23 @@ def test_a_bad_gradient_ends_training_at_the_last_good_state_and_comes_again(
 
     monkeypatch.undo()
     assert train(config, run, resume=True).updates == 4
+
+
+def test_a_bad_gradient_is_a_critical_alert_until_training_goes_on(
+    new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run("run")
+    with monkeypatch.context() as patch, start_sampler(run, 0.2):
+        break_gradient(patch, 48, "mlp_extractor.policy_net.0.weight")
+        with pytest.raises(NonFiniteError):
+            train(tiny(), run)
+    told = [event for event in read_jsonl(run.events) if event["kind"] == "alert"]
+    with start_sampler(run, 0.2):
+        train(tiny(), run, resume=True)
+    after = [event for event in read_jsonl(run.events) if event["kind"] == "alert"]
+
+    assert [(alert["name"], alert["level"]) for alert in told] == [("non_finite", "critical")]
+    assert [alert["level"] for alert in after] == ["critical", "resolved"]
 
 
 def test_the_rollout_is_kept_by_step_and_environment(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from vtrain.cli.options import JsonOption, RunOption
+from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
 from vtrain.cli.output import console, print_json, print_table
 
 app = typer.Typer(
@@ -78,26 +78,70 @@ def watch(
 
 
 @app.command()
+def export(
+    run: RunOption = None,
+    form: Annotated[
+        Literal["prometheus", "csv"],
+        typer.Option("--format", help="Present figures for Prometheus, or a table of all records."),
+    ] = "prometheus",
+    records: Annotated[
+        Literal["samples", "metrics", "events"],
+        typer.Option("--records", help="What the table holds."),
+    ] = "samples",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; standard output without.")
+    ] = None,
+) -> None:
+    """Write a run's figures for other tools.
+
+    Example: vtrain monitor export --run runs/logos --format csv --records metrics -o metrics.csv
+    """
+    from vtrain.monitoring.export import prometheus, to_csv
+    from vtrain.monitoring.report import report as read_report
+    from vtrain.monitoring.summary import SAMPLES
+    from vtrain.rundir import RunDirectory, read_jsonl, write_text
+
+    directory = RunDirectory.open(run)
+    if form == "prometheus":
+        text = prometheus(read_report(directory, events=0))
+    else:
+        files = {
+            "samples": directory.resource_monitoring / SAMPLES,
+            "metrics": directory.metrics,
+            "events": directory.events,
+        }
+        text = to_csv(read_jsonl(files[records]))
+    if output is None or str(output) == "-":
+        typer.echo(text.encode(), nl=False)
+    else:
+        write_text(output, text)
+
+
+@app.command()
 def doctor(
     folder: Annotated[
         Path, typer.Option("--folder", help="Where runs are kept: its disk is checked.")
     ] = Path(),
+    config: ConfigOption = None,
+    set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check cores, memory, disk, versions, and that the tracer and the renderer work.
+    """Check the machine, the installation and the configuration: what will be slow or fail.
 
-    Ends with 1 when something does not work, with 0 otherwise.
+    Cores, memory, disk and locks, containers included; versions, the tracer and the renderer; and
+    whether the configuration suits them. Ends with 1 when something does not work, else with 0.
 
-    Example: vtrain monitor doctor
+    Example: vtrain monitor doctor -c curriculum --set resources.workers=4
     """
     from dataclasses import asdict
 
+    from vtrain.cli.resolve import resolve_config
     from vtrain.errors import UsageError
     from vtrain.monitoring.doctor import examine
 
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.", hint="Name one with --folder.")
-    checks = examine(folder)
+    checks = examine(folder, resolve_config(None, config, set_))
     if as_json:
         print_json({"checks": [asdict(check) for check in checks]})
     else:

@@ -64,13 +64,14 @@ def command(
             f"{directory.root} has no prepared data.",
             hint=f"Prepare it: vtrain data prepare SOURCE --run {directory.root}",
         )
-    from vtrain.monitoring.sampler import start_sampler
+    from vtrain.monitoring.supervise import start_sampler
     from vtrain.training.train import train
 
     with ExitStack() as stack:
         on_event = stack.enter_context(training_progress())
         if settings.monitoring.enabled:
-            stack.enter_context(start_sampler(directory, settings.monitoring.interval))
+            watching = settings.monitoring
+            stack.enter_context(start_sampler(directory, watching.interval, watching.alerts))
         result = train(
             settings,
             directory,

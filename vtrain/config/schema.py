@@ -1,9 +1,9 @@
 """The configuration: one frozen model per section, each field with its unit and meaning.
 
 Values come from `vtrain.config.load.load_config`; this module holds only names, types, ranges and
-defaults, so that the JSON schema, the reference page and `vtrain config show` all say the same. The
-data section, the largest, has a module of its own, `vtrain.config.data`, and the protocols of
-validation `vtrain.config.validation`.
+defaults, so that the JSON schema, the reference page and `vtrain config show` all say the same.
+Large sections have modules of their own: `vtrain.config.data`, `vtrain.config.monitoring`,
+`vtrain.config.validation`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vtrain.config.data import DataConfig
+from vtrain.config.monitoring import MonitoringConfig
 from vtrain.config.scoring import ScoringConfig
 from vtrain.config.section import CATEGORIES, Category, Fraction, Lambda, Positive, Section, Units
 from vtrain.config.validation import PROTOCOLS, ProtocolConfig, SuccessConfig
@@ -307,13 +308,6 @@ class ValidationConfig(Section):
             msg = f"there is no protocol {self.protocol!r}; known are {', '.join(known)}"
             raise ValueError(msg)
         return self
-
-
-class MonitoringConfig(Section):
-    """Sampling of resources during a run."""
-
-    enabled: bool = Field(True, description="Whether resources are sampled during training.")
-    interval: Positive = Field(5.0, description="Time between samples (s).")
 
 
 class ResourcesConfig(Section):

@@ -7,6 +7,7 @@ work is done, never in the result.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -19,7 +20,7 @@ from vtrain.data.store import ImageStore
 from vtrain.environment.measurement import Bench, Measurement, Request, failed
 from vtrain.environment.shelf import Shelf, open_shelf
 from vtrain.environment.versions import measurement_version
-from vtrain.errors import TraceError
+from vtrain.errors import TraceError, VtrainError
 from vtrain.resources import usable_cores
 from vtrain.scoring.score import warm_up
 from vtrain.tracing.cache import MeasurementCache
@@ -57,6 +58,8 @@ class Backend(Protocol):
 class Engine:
     """Measures requests through a back end, and none twice that it can remember.
 
+    Counts what it does: `traces` made, `hits` remembered, and `seconds` spent on measuring.
+
     Args:
         backend: Does the work.
         cache: Remembers for good, and outlives the process; without one the latest answers are
@@ -80,6 +83,7 @@ class Engine:
         self._known: dict[Request, Measurement] = {}
         self.traces = 0
         self.hits = 0
+        self.seconds = 0.0
 
     def measure(
         self, requests: Sequence[Request], on_progress: Progress | None = None
@@ -101,6 +105,7 @@ class Engine:
         self.traces += len(missing)
         self.hits += len(wanted) - len(missing)
         done = 0
+        began = time.monotonic()
         groups = _by_image(missing)
         for index, measurements in self._backend.run(groups, self._on_wait):
             group = groups[index]
@@ -110,6 +115,7 @@ class Engine:
             done += len(group)
             if on_progress:
                 on_progress(len(wanted) - len(missing) + done, len(wanted))
+        self.seconds += time.monotonic() - began
         answers = [self._known[request] for request in wanted]
         for request in list(islice(self._known, max(0, len(self._known) - _MOST_KNOWN))):
             del self._known[request]
@@ -179,6 +185,7 @@ class WorkerBackend:
         workers: The processes.
         time_limit: Time for one request (s).
         on_give_up: Called with the request and the reason.
+        on_restart: Called with the reason each time a worker had to be replaced.
     """
 
     def __init__(
@@ -187,10 +194,12 @@ class WorkerBackend:
         time_limit: float,
         *,
         on_give_up: Callable[[Request, str], None] = lambda _request, _reason: None,
+        on_restart: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._workers = workers
         self._time_limit = time_limit
         self._on_give_up = on_give_up
+        self._on_restart = on_restart
 
     def run(
         self, groups: Sequence[Group], on_wait: Callable[[], None]
@@ -203,6 +212,7 @@ class WorkerBackend:
         for outcome in self._workers.run(tasks, time_limits=limits, on_wait=on_wait):
             measurements = outcome.result
             if measurements is None:
+                self._tell_restart(outcome.error)
                 _LOG.warning("measuring again, one by one: %s", outcome.error)
                 measurements = self._one_by_one(tasks[outcome.index], on_wait)
             yield order[outcome.index], measurements
@@ -215,6 +225,7 @@ class WorkerBackend:
             if outcome.result is None:
                 if not isinstance(outcome.error, TraceError):
                     raise outcome.error or AssertionError  # the image itself is missing or damaged
+                self._tell_restart(outcome.error)
                 reason = outcome.error.reason
                 request = singles[outcome.index][0]
                 _LOG.warning("image %s failed twice (%s)", request.image, reason)
@@ -223,6 +234,10 @@ class WorkerBackend:
             else:
                 measurements.extend(outcome.result)
         return measurements
+
+    def _tell_restart(self, error: VtrainError | None) -> None:
+        if isinstance(error, TraceError):  # what else fails leaves the worker as it was
+            self._on_restart(error.reason)
 
 
 def open_engine(
@@ -233,6 +248,7 @@ def open_engine(
     cache: Path | None,
     on_wait: Callable[[], None] = lambda: None,
     on_give_up: Callable[[Request, str], None] = lambda _request, _reason: None,
+    on_restart: Callable[[str], None] = lambda _reason: None,
 ) -> AbstractContextManager[Engine]:
     """An engine over the images of a run directory, for use in a `with` statement.
 
@@ -243,12 +259,19 @@ def open_engine(
         cache: File of the measurement cache; None for none.
         on_wait: See `Engine`.
         on_give_up: See `WorkerBackend`.
+        on_restart: See `WorkerBackend`.
 
     Raises:
         StorageError: The cache cannot be opened.
     """
     return _engine(
-        images, workers or usable_cores(), tracing, cache, on_wait=on_wait, on_give_up=on_give_up
+        images,
+        workers or usable_cores(),
+        tracing,
+        cache,
+        on_wait=on_wait,
+        on_give_up=on_give_up,
+        on_restart=on_restart,
     )
 
 
@@ -261,6 +284,7 @@ def _engine(
     *,
     on_wait: Callable[[], None],
     on_give_up: Callable[[Request, str], None],
+    on_restart: Callable[[str], None],
 ) -> Iterator[Engine]:
     with ExitStack() as stack:
         store = stack.enter_context(closing(MeasurementCache(cache))) if cache else None
@@ -273,7 +297,9 @@ def _engine(
             setup_arguments=(images, tracing.output_limit, shelf),
         )
         stack.enter_context(closing(pool))
-        backend = WorkerBackend(pool, tracing.time_limit, on_give_up=on_give_up)
+        backend = WorkerBackend(
+            pool, tracing.time_limit, on_give_up=on_give_up, on_restart=on_restart
+        )
         yield Engine(backend, store, on_wait=on_wait)
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import sys
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vtrain.config.schema import Config
 from vtrain.errors import VtrainError
+from vtrain.monitoring.check import Check
+from vtrain.monitoring.doctor_config import examine_config
 from vtrain.monitoring.gpu import open_gpus
 from vtrain.monitoring.limits import Limits, memory_left
+from vtrain.monitoring.machine import Machine
+from vtrain.resources import ControlGroups
 from vtrain.tracing.parameters import PRESETS
 from vtrain.tracing.render import render
 from vtrain.tracing.trace import trace
-
-Status = Literal["ok", "warning", "problem"]
 
 _GIB = 2**30
 # Torch, the table of features and one worker need about this; a worker more about half of it.
@@ -28,28 +31,12 @@ _LIBRARIES = ("torch", "stable-baselines3", "gymnasium", "vtracer", "opencv-pyth
 _SIDE = 48
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding.
-
-    Attributes:
-        name: What was looked at.
-        status: `ok`, `warning` (works, but not well) or `problem` (does not work).
-        detail: What was found.
-        hint: What to do next; empty when nothing.
-    """
-
-    name: str
-    status: Status
-    detail: str
-    hint: str = ""
-
-
-def examine(folder: Path) -> list[Check]:
+def examine(folder: Path, config: Config | None = None) -> list[Check]:
     """Run every check.
 
     Args:
         folder: An existing folder on the disk where runs are kept.
+        config: What is to be run; None leaves out the checks of it.
     """
     limits = Limits.of(folder)
     return [
@@ -58,8 +45,11 @@ def examine(folder: Path) -> list[Check]:
         _cores(limits),
         _memory(limits),
         _disk(limits, folder),
+        _locks(folder),
+        _pressure(folder),
         _gpu(),
         _tracer(),
+        *(examine_config(config, limits) if config is not None else ()),
     ]
 
 
@@ -81,7 +71,7 @@ def _versions() -> list[Check]:
 
 
 def _cores(limits: Limits) -> Check:
-    detail = f"{limits.usable_cores} usable of {limits.cores}"
+    detail = f"{limits.usable_cores} usable of {limits.cores}{_by(limits.cores_group)}"
     if limits.usable_cores > 1:
         return Check("cores", "ok", detail)
     return Check("cores", "warning", detail, "Training works, at half the speed of two cores.")
@@ -89,7 +79,10 @@ def _cores(limits: Limits) -> Check:
 
 def _memory(limits: Limits) -> Check:
     left = memory_left()
-    detail = f"{left / _GIB:.1f} GiB left of {limits.memory_limit / _GIB:.1f} GiB"
+    detail = (
+        f"{left / _GIB:.1f} GiB left of {limits.memory_limit / _GIB:.1f} GiB"
+        f"{_by(limits.memory_group)}"
+    )
     if left >= _MEMORY_WANTED:
         return Check("memory", "ok", detail)
     return Check("memory", "warning", detail, "Use fewer workers: --set resources.workers=1.")
@@ -100,6 +93,41 @@ def _disk(limits: Limits, folder: Path) -> Check:
     if limits.disk_free >= _DISK_WANTED:
         return Check("disk", "ok", detail)
     return Check("disk", "warning", detail, "Free some space, or keep runs elsewhere with --run.")
+
+
+def _by(group: str) -> str:
+    return f", limited by the control group {group}" if group else ""
+
+
+def _locks(folder: Path) -> Check:
+    """Take a lock as a run does: some network file systems have none, or refuse to be written."""
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix=".vtrain-doctor-", dir=folder) as made,
+            (Path(made) / "lock").open("wb") as file,
+        ):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        hint = "Keep runs on a disk that can be written and locked: --run DIR."
+        return Check("locks", "problem", f"{folder.resolve()}: {error.strerror or error}", hint)
+    return Check("locks", "ok", f"files at {folder.resolve()} can be written and locked")
+
+
+def _pressure(folder: Path) -> Check:
+    reading = Machine(folder, ControlGroups.of()).read()
+    told = (
+        ("cores", reading.pressure_cpu, 0.5),
+        ("memory", reading.pressure_memory, 0.05),
+        ("disks", reading.pressure_io, 0.2),
+    )
+    known = [(name, share, much) for name, share, much in told if share is not None]
+    if not known:
+        return Check("pressure", "ok", "this kernel does not tell what processes wait for")
+    detail = "processes wait for " + ", ".join(f"{name} {share:.0%}" for name, share, _ in known)
+    if all(share < much for _, share, much in known):
+        return Check("pressure", "ok", f"{detail} of the time")
+    hint = "Other work is going on: training will be slow until it ends."
+    return Check("pressure", "warning", f"{detail} of the time", hint)
 
 
 def _gpu() -> Check:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from vtrain.resources import cgroup_limits, memory_limit, usable_cores
+from vtrain.resources import ControlGroups, Layout, cgroup_limits, memory_limit, usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,9 @@ class Limits:
         memory_limit: Memory this process and its children may use (bytes).
         disk_free: Free space where the run is kept (bytes).
         cgroup: Version of the control groups, 0 where there are none.
+        layout: How they are laid out.
+        cores_group: Control group that limits the CPU most; empty without a limit.
+        memory_group: Control group that limits memory most; empty without a limit.
     """
 
     cores: int
@@ -30,28 +33,35 @@ class Limits:
     memory_limit: int
     disk_free: int
     cgroup: int
+    layout: Layout
+    cores_group: str
+    memory_group: str
 
     @classmethod
     def of(cls, folder: Path) -> Limits:
         """Read the limits; `folder` is an existing folder on the disk that counts."""
+        groups = cgroup_limits()
         return cls(
             cores=os.cpu_count() or 1,
             usable_cores=usable_cores(),
             memory_total=int(psutil.virtual_memory().total),
             memory_limit=memory_limit(),
             disk_free=int(psutil.disk_usage(str(folder)).free),
-            cgroup=cgroup_limits().version,
+            cgroup=groups.version,
+            layout=groups.layout,
+            cores_group=groups.cores_group,
+            memory_group=groups.memory_group,
         )
 
 
-def memory_left() -> int:
-    """Memory that this process and its children can still take (bytes).
+def memory_left(groups: ControlGroups | None = None) -> int:
+    """Memory that a process and its children can still take (bytes).
 
-    The smaller of what the machine has available and what the control group has left. A group's
-    use includes the page cache, which the kernel gives back, so this errs on the low side.
+    The smaller of what the machine has available and what its control groups have left.
+
+    Args:
+        groups: Of the process; None for this one's, which are looked up then.
     """
     available = int(psutil.virtual_memory().available)
-    limits = cgroup_limits()
-    if limits.memory is None or limits.memory_used is None:
-        return available
-    return max(0, min(available, limits.memory - limits.memory_used))
+    left = (ControlGroups.of() if groups is None else groups).limits().memory_left
+    return available if left is None else min(available, left)

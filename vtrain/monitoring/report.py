@@ -10,7 +10,11 @@ from typing import Any
 from vtrain.config.load import read_config
 from vtrain.config.schema import Config
 from vtrain.errors import ConfigError
+from vtrain.monitoring.advice import Advice, Situation, advise
+from vtrain.monitoring.alerts import KIND
+from vtrain.monitoring.efficiency import Efficiency, efficiency
 from vtrain.monitoring.summary import ResourceSummary, read_samples, summarise
+from vtrain.resources import usable_cores
 from vtrain.rundir import RunDirectory, read_jsonl
 
 _RECENT = 10
@@ -77,6 +81,9 @@ class RunReport:
         resources: None before the first sample.
         resources_now: The newest sample; None before the first.
         events: The newest events, oldest first, as recorded.
+        efficiency: How well training uses its time; None before the first update.
+        alerts: The alerts that are not over, as recorded, the worst first.
+        advice: What would make training faster, the largest gain first.
     """
 
     run: str
@@ -85,6 +92,9 @@ class RunReport:
     resources: ResourceSummary | None
     resources_now: Mapping[str, Any] | None
     events: tuple[Mapping[str, Any], ...]
+    efficiency: Efficiency | None = None
+    alerts: tuple[Mapping[str, Any], ...] = ()
+    advice: tuple[Advice, ...] = ()
 
 
 def report(run: RunDirectory, *, events: int = 8) -> RunReport:
@@ -98,14 +108,60 @@ def report(run: RunDirectory, *, events: int = 8) -> RunReport:
         DataError: A file of the run cannot be read.
     """
     samples, happened = read_samples(run), read_jsonl(run.events)
+    records, summary = read_jsonl(run.metrics), summarise(samples)
+    speed, advice = _efficiency(run, records, samples, summary)
     return RunReport(
         run=str(run.root),
-        progress=progress(read_jsonl(run.metrics), total_traces(run)),
+        progress=progress(records, total_traces(run)),
         ended=ended(happened),
-        resources=summarise(samples),
+        resources=summary,
         resources_now=samples[-1] if samples else None,
         events=tuple(happened[-events:]) if events else (),
+        efficiency=speed,
+        alerts=active_alerts(happened),
+        advice=tuple(advice),
     )
+
+
+def active_alerts(events: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """The newest event of each alert that is not over, the worst first.
+
+    Args:
+        events: Records of `events.jsonl`, in order.
+    """
+    newest = {
+        (event.get("name"), event.get("subject")): event
+        for event in events
+        if event.get("kind") == KIND
+    }
+    active = [event for event in newest.values() if event.get("level") != "resolved"]
+    return tuple(sorted(active, key=lambda event: event.get("level") != "critical"))
+
+
+def _efficiency(
+    run: RunDirectory,
+    records: Sequence[Mapping[str, Any]],
+    samples: Sequence[Mapping[str, Any]],
+    summary: ResourceSummary | None,
+) -> tuple[Efficiency | None, list[Advice]]:
+    config, cores = _config(run), usable_cores()
+    workers = (config.resources.workers or cores) if config else None
+    found = efficiency(records, samples, summary, workers)
+    if found is None or config is None:
+        return found, []
+    others = [
+        float(use["rss"])
+        for use in (samples[-1].get("by_process") or () if samples else ())
+        if use.get("pid") != samples[-1].get("pid")
+    ]
+    situation = Situation(
+        efficiency=found,
+        config=config,
+        cores=cores,
+        memory_left=summary.memory_left_low if summary else None,
+        worker_memory=int(max(others)) if others else None,
+    )
+    return found, advise(situation)
 
 
 def progress(records: Sequence[Mapping[str, Any]], total_traces: int | None) -> Progress | None:

@@ -10,21 +10,57 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from vtrain.monitoring.efficiency import Efficiency
 from vtrain.monitoring.report import Progress, RunReport, age
 from vtrain.monitoring.summary import ResourceSummary
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MIB = 2**20
 _WIDTH = 78
+_EVENTS = 6
+_ALERTS = 2
 
 
 def render(report: RunReport) -> RenderableType:
     """Lay out a report: progress, figures, resources, events; at most 24 lines at 80 columns."""
     parts: list[RenderableType] = [Text(f"vtrain  {report.run}", style="bold", no_wrap=True)]
     parts += _progress(report.progress, report.ended)
+    parts += _notes(report)
     parts.append(Panel(_resources(report), title="resources", title_align="left"))
-    parts.append(Panel(_events(report.events), title="events", title_align="left"))
+    shown = _EVENTS - len(_notes(report))
+    parts.append(Panel(_events(report.events[-shown:]), title="events", title_align="left"))
     return Group(*parts)
+
+
+def _notes(report: RunReport) -> list[RenderableType]:
+    """How the time is used, the worst alerts and the best advice: four lines at most."""
+    lines: list[RenderableType] = []
+    for alert in report.alerts[:_ALERTS]:
+        text = f"ALERT  {alert.get('message', alert.get('name'))}"
+        lines.append(Text(text, style="bold", no_wrap=True, overflow="ellipsis"))
+    if report.efficiency is not None and report.efficiency.rollout is not None:
+        lines.append(Text(_time(report.efficiency), no_wrap=True, overflow="ellipsis"))
+    if report.advice:
+        lines.append(Text(f"advice {report.advice[0]}", no_wrap=True, overflow="ellipsis"))
+    return lines
+
+
+def _time(efficiency: Efficiency) -> str:
+    parts = [
+        f"{name} {value:.0%}"
+        for name, value in (
+            ("rollout", efficiency.rollout),
+            ("learn", efficiency.learn),
+            ("check", efficiency.check),
+            ("save", efficiency.save),
+        )
+        if value is not None
+    ]
+    if efficiency.cache_hit_rate is not None:
+        parts.append(f"cache {efficiency.cache_hit_rate:.0%}")
+    if efficiency.worker_utilisation is not None:
+        parts.append(f"workers {efficiency.worker_utilisation:.0%} busy")
+    return "time   " + ", ".join(parts)
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -125,7 +161,7 @@ def _events(events: Sequence[Mapping[str, Any]]) -> RenderableType:
     if not events:
         return Text("No event is recorded.")
     lines = []
-    for event in events[-6:]:
+    for event in events:
         details = " ".join(
             f"{key}={value}" for key, value in event.items() if key not in ("time", "kind")
         )

@@ -16,7 +16,7 @@ from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.data.records import SPLITS
 from vtrain.errors import DataError
-from vtrain.monitoring.sampler import start_sampler
+from vtrain.monitoring.supervise import start_sampler
 from vtrain.pipeline.fingerprints import (
     Entry,
     Ledger,
@@ -217,7 +217,7 @@ def _sampling(run: RunDirectory, config: Config) -> Iterator[None]:
     if not config.monitoring.enabled:
         yield
         return
-    with start_sampler(run, config.monitoring.interval):
+    with start_sampler(run, config.monitoring.interval, config.monitoring.alerts):
         yield
 
 

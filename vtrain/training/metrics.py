@@ -16,6 +16,9 @@ from vtrain.training.check import Check
 from vtrain.training.model import Update
 from vtrain.training.vec_env import FinishedEpisode
 
+PARTS = ("rollout", "learn", "check", "save")
+"""What an update's time goes to; a save after the record counts in the next one."""
+
 
 class Clock:
     """Wall-clock figures of an update; everything here may differ between equal runs."""
@@ -25,11 +28,18 @@ class Clock:
         self._last = self.began
         self._traces = 0
         self._hits = 0
+        self._waited = 0.0
+        self._parts: dict[str, float] = {}
 
     def start(self, engine: Engine) -> None:
         """Begin the first lap: what was measured before it is not learning's."""
         self._last = time.monotonic()
-        self._traces, self._hits = engine.traces, engine.hits
+        self._traces, self._hits, self._waited = engine.traces, engine.hits, engine.seconds
+        self._parts.clear()
+
+    def spend(self, part: str, seconds: float) -> None:
+        """Note what a part of the lap took (s), such as ``check``."""
+        self._parts[part] = self._parts.get(part, 0.0) + seconds
 
     def lap(self, engine: Engine) -> dict[str, Any]:
         """The figures since the last lap.
@@ -40,13 +50,17 @@ class Clock:
         seconds = time.monotonic() - self._last
         traces, hits = engine.traces - self._traces, engine.hits - self._hits
         self._last += seconds
-        self._traces, self._hits = engine.traces, engine.hits
+        measuring = engine.seconds - self._waited
+        self._traces, self._hits, self._waited = engine.traces, engine.hits, engine.seconds
+        parts, self._parts = self._parts, {}
         return {
             "time": now(),
             "seconds": round(seconds, 3),
             "traces_measured": traces,
             "cache_hits": hits,
             "traces_per_second": round(traces / seconds, 2) if seconds else None,
+            "measure_seconds": round(measuring, 3),
+            **{f"{part}_seconds": round(parts.get(part, 0.0), 3) for part in PARTS},
         }
 
 

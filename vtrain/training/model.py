@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +27,15 @@ class Update:
         episodes: Episodes that ended in its rollout.
         losses: Figures of stable-baselines3's logger, such as ``approx_kl``.
         rewards: Rewards of the rollout; shape (n_steps, n_envs).
+        rollout_seconds: Time that the rollout took (s).
+        learn_seconds: Time that the passes over it took (s).
     """
 
     episodes: list[FinishedEpisode]
     losses: dict[str, float]
     rewards: NDArray[np.float32]
+    rollout_seconds: float
+    learn_seconds: float
 
 
 class _Silent(BaseCallback):
@@ -105,8 +110,10 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:
     silent.init_callback(model)
     while model.num_timesteps < total:
         env.drawn.clear()
+        began = time.monotonic()
         model.collect_rollouts(env, silent, model.rollout_buffer, model.n_steps)
         model._update_current_progress_remaining(model.num_timesteps, total)  # noqa: SLF001
+        rolled = time.monotonic()
         rewards = model.rollout_buffer.rewards.copy()
         model.train()
         values = {
@@ -116,7 +123,9 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:
         }
         check_losses(values)
         check_model(model)
-        yield Update(env.take_finished(), values, rewards)
+        yield Update(
+            env.take_finished(), values, rewards, rolled - began, time.monotonic() - rolled
+        )
         model.logger.dump(model.num_timesteps)
 
 

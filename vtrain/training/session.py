@@ -265,6 +265,8 @@ class Session:
     def _after(self, update: Update, metrics: JsonlWriter) -> None:
         """Record an update; check, save and promote when due."""
         self._update += 1
+        self._clock.spend("rollout", update.rollout_seconds)
+        self._clock.spend("learn", update.learn_seconds)
         stage = self._curriculum.stage.name
         ended = self._curriculum.after_update([episode.gain for episode in update.episodes])
         share = ended.success_share if ended else self._curriculum.success_share()
@@ -340,6 +342,7 @@ class Session:
         began = time.monotonic()
         check = check_policy(network, self._problem, self._engine, self._config.scoring)
         self._check_seconds = time.monotonic() - began
+        self._clock.spend("check", self._check_seconds)
         self._checked_at, self._last_check = self._update, check
         self._tell(TrainingEvent("check", "Checked", data=check.as_dict()))
         return check
@@ -347,8 +350,10 @@ class Session:
     def _save(
         self, state: ExactState, check: Check | None, figures: Mapping[str, Any] | None = None
     ) -> None:
+        began = time.monotonic()
         self._saving.save(state, check, stage=self._curriculum.stage.name, figures=figures)
         self._saved_at = self._update
+        self._clock.spend("save", time.monotonic() - began)
         self._due.saved(int(state.document["traces"]))
         self._tell_saved(self._saving.finished())
 

@@ -230,6 +230,7 @@ def _session(
         on_give_up=lambda request, reason: run.record_event(
             "quarantined", image=request.image, action=list(request.action), reason=reason
         ),
+        on_restart=lambda reason: run.record_event("worker_restarted", reason=reason),
     ) as engine:
         yield Session(
             config=config,

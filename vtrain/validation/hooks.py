@@ -1,4 +1,4 @@
-"""A command of the user's that runs when a validation fails."""
+"""A command of the user's that runs when something fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ TIME_LIMIT_S = 60.0
 
 
 def run_on_fail(
-    command: str, document: Mapping[str, Any], *, time_limit: float = TIME_LIMIT_S
+    command: str,
+    document: Mapping[str, Any],
+    *,
+    time_limit: float = TIME_LIMIT_S,
+    name: str = "--on-fail",
 ) -> str:
     """Run a command through ``/bin/sh`` with a JSON object on its standard input.
 
@@ -27,6 +31,7 @@ def run_on_fail(
         command: As the user wrote it.
         document: The object.
         time_limit: Time for it (s).
+        name: What the user gave it with.
 
     Returns:
         What went wrong with it, as a sentence; empty when it ended with 0.
@@ -42,13 +47,13 @@ def run_on_fail(
             start_new_session=True,
         )
     except OSError as error:
-        return f"--on-fail could not be started: {error.strerror or error}."
+        return f"{name} could not be started: {error.strerror or error}."
     try:
         process.communicate(to_json(document, indent=2) + "\n", timeout=time_limit)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return f"--on-fail took longer than {time_limit:g} s and was ended."
+        return f"{name} took longer than {time_limit:g} s and was ended."
     if process.returncode:
-        return f"--on-fail ended with {process.returncode}: {command}"
+        return f"{name} ended with {process.returncode}: {command}"
     return ""

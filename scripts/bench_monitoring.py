@@ -1,0 +1,164 @@
+"""What the monitoring costs, and whether its advice keeps its promises.
+
+    python -m scripts.bench_monitoring overhead [--seconds 60] [--interval 1]
+    python -m scripts.bench_monitoring training [--rounds 3] [--interval 1]
+    python -m scripts.bench_monitoring advice
+
+`overhead` lets two processes compute under a sampler and prints the sampler's CPU time as a share
+of one core, without its start. `training` trains on sample logos with a sampler and without, in
+turn, and prints the ratio of their speeds. `advice` trains in situations that are made to be bad,
+follows the advice that comes first, trains again, and prints the gain that was promised beside the
+one that came of it.
+
+Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from vtrain.config.load import load_config
+from vtrain.data.prepare import prepare
+from vtrain.monitoring.report import report
+from vtrain.monitoring.supervise import start_sampler
+from vtrain.rundir import RunDirectory, read_jsonl
+from vtrain.training.train import train
+
+COMMON = (
+    "data.input_size=128",
+    "data.sample_count=96",
+    "ppo.n_envs=32",
+    "ppo.n_steps=4",
+    "ppo.batch_size=64",
+    "ppo.total_traces=1536",
+    "ppo.warm_start.enabled=false",
+    "curriculum.enabled=false",
+    "validation.images=12",
+    "validation.every_updates=100",
+    "checkpoints.every_updates=100",
+)
+"""Twelve updates of 128 traces."""
+SITUATIONS = {
+    "one worker on several cores": ("resources.workers=1",),
+    "a check after each update": ("validation.every_updates=1", "validation.images=24"),
+    "a save after each update": (
+        "checkpoints.every_updates=1",
+        "checkpoints.background=false",
+        "ppo.n_envs=8",
+        "ppo.batch_size=32",
+        "ppo.total_traces=384",
+    ),
+}
+SPIN = "import sys\nwhile True: sum(range(10_000))"
+
+
+def overhead(seconds: float, interval: float) -> None:
+    """Print the sampler's CPU time as a share of one core."""
+    with tempfile.TemporaryDirectory() as folder:
+        busy = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(2)]
+        try:
+            with start_sampler(RunDirectory(Path(folder)), interval):
+                sampler = sampler_of(psutil.Process())
+                time.sleep(5.0)  # its imports are over
+                before, began = sampler.cpu_times(), time.monotonic()
+                time.sleep(seconds)
+                after, elapsed = sampler.cpu_times(), time.monotonic() - began
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+    spent = after.user + after.system - before.user - before.system
+    print(f"sampler: {spent:.3f} s of CPU time in {elapsed:.1f} s: {spent / elapsed:.2%} of a core")
+
+
+def sampler_of(process: psutil.Process) -> psutil.Process:
+    """The sampler among a process's children."""
+    return next(
+        child for child in process.children() if "vtrain.monitoring.sampler" in child.cmdline()
+    )
+
+
+def training(rounds: int, interval: float) -> None:
+    """Print the speed of training with a sampler over that without."""
+    speeds: dict[bool, list[float]] = {True: [], False: []}
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = make(Path(folder) / "prepared")
+        for turn in range(2 * rounds):
+            sampled = turn % 2 == 0
+            speed = trained(prepared, (), interval if sampled else None)[0]
+            speeds[sampled].append(speed)
+            print(f"{'with' if sampled else 'without'} a sampler: {speed:.1f} traces/s")
+    ratio = median(speeds[True]) / median(speeds[False])
+    print(f"speed with a sampler over that without: {ratio:.3f}")
+
+
+def advice() -> None:
+    """Print what each piece of advice promised and what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = make(Path(folder) / "prepared")
+        for name, settings in SITUATIONS.items():
+            before, told = trained(prepared, settings, 1.0)
+            if not told:
+                print(f"{name}: {before:.1f} traces/s, no advice")
+                continue
+            change, promised = told[0]
+            after, _ = trained(prepared, (*settings, change.removeprefix("--set ")), 1.0)
+            print(
+                f"{name}: {before:.1f} traces/s; {change} promised {promised:.2f}x and gave "
+                f"{after / before:.2f}x"
+            )
+
+
+def make(folder: Path) -> Path:
+    """A run directory with prepared sample logos."""
+    run = RunDirectory.create(folder, name="bench")
+    prepare([], run=run, config=load_config((), COMMON).config.data)
+    return folder
+
+
+def trained(
+    prepared: Path, settings: Sequence[str], interval: float | None
+) -> tuple[float, list[tuple[str, float]]]:
+    """Steps per second of a training from nothing, and the advice that its report gives."""
+    config = load_config((), (*COMMON, *settings)).config
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(prepared, folder, dirs_exist_ok=True)
+        run = RunDirectory.open(Path(folder))
+        with start_sampler(run, interval) if interval else nullcontext():
+            train(config, run)
+        records = read_jsonl(run.metrics)
+        # The first update starts the workers.
+        seconds = sum(record["wall"]["seconds"] for record in records[1:])
+        steps = records[-1]["traces"] - records[0]["traces"]
+        return steps / seconds, [(item.change, item.gain) for item in report(run).advice]
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("overhead", "training", "advice"))
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--interval", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    if options.what == "overhead":
+        overhead(options.seconds, options.interval)
+    elif options.what == "training":
+        training(options.rounds, options.interval)
+    else:
+        advice()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""What would make a training faster: each piece of advice with its evidence and its gain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from vtrain.config.schema import Config
+from vtrain.monitoring.efficiency import Efficiency
+
+_WORTH = 1.1
+"""Least gain that is worth a change (times as fast)."""
+_FEWEST = 3
+"""Updates below which nothing is said (count)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a run is like.
+
+    Attributes:
+        efficiency: How it uses its time.
+        config: Its configuration.
+        cores: Cores that it can keep busy (count).
+        memory_left: Least memory that was left (bytes); None when not known.
+        worker_memory: Memory that one more worker takes (bytes); None when not known.
+    """
+
+    efficiency: Efficiency
+    config: Config
+    cores: int
+    memory_left: int | None = None
+    worker_memory: int | None = None
+
+    @property
+    def workers(self) -> int:
+        """Processes that trace (count)."""
+        return self.config.resources.workers or self.cores
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A change worth making.
+
+    Attributes:
+        evidence: The figures that say so.
+        change: The option to add, as the user types it.
+        gain: Expected speed of training over that now (times).
+    """
+
+    evidence: str
+    change: str
+    gain: float
+
+    def __str__(self) -> str:
+        return f"{self.evidence}: {self.change}, about {self.gain:.1f}x"
+
+
+def advise(situation: Situation) -> list[Advice]:
+    """What the situation suggests, the largest gain first."""
+    if situation.efficiency.updates < _FEWEST:
+        return []
+    found = [advice for rule in _RULES for advice in rule(situation)]
+    return sorted(
+        (advice for advice in found if advice.gain >= _WORTH), key=lambda advice: -advice.gain
+    )
+
+
+def _more_workers(situation: Situation) -> Iterator[Advice]:
+    """Traces are waited for while cores are idle."""
+    measure, workers = situation.efficiency.measure, situation.workers
+    if measure is None or workers >= situation.cores:
+        return
+    wanted = situation.cores
+    if situation.memory_left is not None and situation.worker_memory:
+        # Half of what is left may go to new workers.
+        room = int(situation.memory_left / 2 / situation.worker_memory)
+        wanted = min(wanted, workers + room)
+    # Only the time in which traces are waited for gets shorter (Amdahl's law).
+    gain = 1.0 / (1.0 - measure + measure * workers / max(wanted, workers))
+    yield Advice(
+        f"traces are waited for {measure:.0%} of the time, and {workers} of {situation.cores} "
+        "cores trace",
+        f"--set resources.workers={wanted}",
+        round(gain, 2),
+    )
+
+
+def _fewer_checks(situation: Situation) -> Iterator[Advice]:
+    """Checks take much of the time."""
+    share, every = situation.efficiency.check, situation.config.validation.every_updates
+    if share is None:
+        return
+    yield Advice(
+        f"validation checks take {share:.0%} of the time, one every {every} updates",
+        f"--set validation.every_updates={2 * every}",
+        round(1.0 / (1.0 - share / 2.0), 2),
+    )
+
+
+def _fewer_saves(situation: Situation) -> Iterator[Advice]:
+    """Saving takes much of the time."""
+    share, every = situation.efficiency.save, situation.config.checkpoints.every_updates
+    if share is None or not every:
+        return
+    yield Advice(
+        f"saving takes {share:.0%} of the time, a checkpoint every {every} updates",
+        f"--set checkpoints.every_updates={2 * every}",
+        round(1.0 / (1.0 - share / 2.0), 2),
+    )
+
+
+_RULES: tuple[Callable[[Situation], Iterator[Advice]], ...] = (
+    _more_workers,
+    _fewer_checks,
+    _fewer_saves,
+)
