@@ -87,7 +87,9 @@ class Browser:
                 return told["result"]
 
     def open(self, address: str) -> None:
+        """Go to a page and wait for its scripts."""
         self.call("Page.navigate", url=address)
+        self.until("location.href !== 'about:blank' && document.readyState === 'complete'")
 
     def value(self, expression: str) -> Any:
         """What a JavaScript expression gives."""

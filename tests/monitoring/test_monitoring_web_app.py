@@ -137,6 +137,7 @@ def test_many_points_come_thinned_to_the_width(client: AppClient, run: RunDirect
 
 def test_a_record_of_another_kind_does_no_harm(client: AppClient, run: RunDirectory) -> None:
     append(run.metrics, {"other": 1}, {"update": "x", "traces": None, "wall": 3})
+    append(run.metrics, {"update": 5, "entropy": 10**400})
     append(run.events, {"kind": None}, {"time": 5})
 
     assert client.get(api(run)).json()["progress"]["update"] == 5

@@ -239,6 +239,30 @@ def test_a_port_that_is_taken_is_an_error_with_a_way_out(run: RunDirectory, serv
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
+def test_the_page_goes_on_with_a_server_that_was_killed_and_started_again(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    (tmp_path / "profile").mkdir()
+    with Browser(tmp_path / "profile") as browser:
+        with Server(str(run.root)) as first:
+            browser.open(f"{first.address}run/{run_id(run.root)}")
+            browser.until("document.getElementById('connection').textContent === 'Live'")
+            append(run.events, {"time": "2026-11-26T18:00:00", "kind": "before"})
+            browser.until("document.querySelector('.log').textContent.includes('before')")
+        browser.until("document.getElementById('connection').className === 'lost'")
+        append(run.events, {"time": "2026-11-26T18:00:01", "kind": "meanwhile"})
+        with Server(str(run.root), port=first.port):
+            browser.until("document.querySelector('.log').textContent.includes('meanwhile')")
+            append(run.events, {"time": "2026-11-26T18:00:02", "kind": "after"})
+            browser.until("document.querySelector('.log').textContent.includes('after')")
+            kinds = browser.value(
+                "[...document.querySelectorAll('.log li')].map(n => n.textContent.split(' ')[2])"
+            )
+
+    assert kinds == ["stage", "before", "meanwhile", "after"]
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
 def test_the_page_shows_a_long_run_and_its_news(tmp_path: Path) -> None:
     run = make_run(tmp_path / SCRIPT, updates=100_000)
     add_validation(run, name=SCRIPT)

@@ -54,6 +54,7 @@ class Columns:
         self.recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
         self.marked: deque[dict[str, Any]] = deque(maxlen=_MARKED)
         self._columns = {name: array("d") for name in self._figures}
+        self._pairs = [(self._columns[name], figure) for name, figure in self._figures.items()]
 
     def refresh(self) -> None:
         """Read what is new; all of it again when the file was replaced.
@@ -85,21 +86,21 @@ class Columns:
         self.recent.append(record)
         if self._mark(record):
             self.marked.append(record)
-        for name, figure in self._figures.items():
-            self._columns[name].append(_number(figure(record)))
+        for column, figure in self._pairs:
+            value = figure(record)
+            try:
+                column.append(value if isinstance(value, (int, float)) else math.nan)
+            except OverflowError:  # a whole number that no float can hold
+                column.append(math.nan)
 
 
-def key(*names: str) -> Figure:
-    """The value under a key, or under a key of a key."""
+def key(name: str, inner: str = "") -> Figure:
+    """The value under a key, or under an inner key of the object there."""
+    if not inner:
+        return lambda record: record.get(name)
 
     def value(record: Mapping[str, Any]) -> Any:
-        found: Any = record
-        for name in names:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return found
+        found = record.get(name)
+        return found.get(inner) if isinstance(found, dict) else None
 
     return value
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
