@@ -36,19 +36,19 @@ from vtrain.rundir import RunDirectory, read_jsonl
 from vtrain.training.train import train
 
 COMMON = (
-    "data.input_size=128",
-    "data.sample_count=96",
+    "data.input_size=64",
+    "data.sample_count=48",
     "ppo.n_envs=32",
-    "ppo.n_steps=4",
-    "ppo.batch_size=64",
-    "ppo.total_traces=1536",
+    "ppo.n_steps=2",
+    "ppo.batch_size=32",
+    "ppo.total_traces=768",
     "ppo.warm_start.enabled=false",
     "curriculum.enabled=false",
     "validation.images=12",
     "validation.every_updates=100",
     "checkpoints.every_updates=100",
 )
-"""Twelve updates of 128 traces."""
+"""Twelve updates of 64 traces."""
 SITUATIONS = {
     "one worker on several cores": ("resources.workers=1",),
     "a check after each update": ("validation.every_updates=1", "validation.images=24"),
@@ -56,8 +56,8 @@ SITUATIONS = {
         "checkpoints.every_updates=1",
         "checkpoints.background=false",
         "ppo.n_envs=8",
-        "ppo.batch_size=32",
-        "ppo.total_traces=384",
+        "ppo.batch_size=16",
+        "ppo.total_traces=192",
     ),
 }
 SPIN = "import sys\nwhile True: sum(range(10_000))"

@@ -136,6 +136,13 @@ def test_workers_are_not_asked_for_that_memory_has_no_room_for() -> None:
     assert advise(tight) == []
 
 
+@pytest.mark.parametrize(("idle", "gains"), [(1.0, [1.74]), (0.5, [1.4]), (0.1, [])])
+def test_cores_that_others_use_are_not_promised(idle: float, gains: list[float]) -> None:
+    found = advise(situation(RECORDED, "resources.workers=1", idle_cores=idle))
+
+    assert [advice.gain for advice in found] == gains
+
+
 @pytest.mark.parametrize(
     ("changes", "change", "gain"),
     [

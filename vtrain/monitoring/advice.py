@@ -24,6 +24,7 @@ class Situation:
         cores: Cores that it can keep busy (count).
         memory_left: Least memory that was left (bytes); None when not known.
         worker_memory: Memory that one more worker takes (bytes); None when not known.
+        idle_cores: Cores that nothing on the machine uses, on average (count); None likewise.
     """
 
     efficiency: Efficiency
@@ -31,6 +32,7 @@ class Situation:
     cores: int
     memory_left: int | None = None
     worker_memory: int | None = None
+    idle_cores: float | None = None
 
     @property
     def workers(self) -> int:
@@ -76,8 +78,11 @@ def _more_workers(situation: Situation) -> Iterator[Advice]:
         # Half of what is left may go to new workers.
         room = int(situation.memory_left / 2 / situation.worker_memory)
         wanted = min(wanted, workers + room)
+    # A core that other programs use is not there for another worker.
+    idle = wanted - workers if situation.idle_cores is None else situation.idle_cores
+    busy = workers + min(wanted - workers, idle)
     # Only the time in which traces are waited for gets shorter (Amdahl's law).
-    gain = 1.0 / (1.0 - measure + measure * workers / max(wanted, workers))
+    gain = 1.0 / (1.0 - measure + measure * workers / max(busy, workers))
     yield Advice(
         f"traces are waited for {measure:.0%} of the time, and {workers} of {situation.cores} "
         "cores trace",

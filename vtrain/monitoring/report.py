@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -160,8 +161,17 @@ def _efficiency(
         cores=cores,
         memory_left=summary.memory_left_low if summary else None,
         worker_memory=int(max(others)) if others else None,
+        idle_cores=_idle_cores(samples),
     )
     return found, advise(situation)
+
+
+def _idle_cores(samples: Sequence[Mapping[str, Any]]) -> float | None:
+    """Cores of the machine that nothing used, on average; None without samples."""
+    busy = _numbers([sample.get("system_cpu_percent") for sample in samples])
+    if not busy:
+        return None
+    return (os.cpu_count() or 1) * (1.0 - sum(busy) / len(busy) / 100.0)
 
 
 def progress(records: Sequence[Mapping[str, Any]], total_traces: int | None) -> Progress | None:
