@@ -16,7 +16,7 @@ JOBS := 2
 # One thread per process: the tracing workers already keep every core busy.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test test-all lint format docs bench clean
+.PHONY: help setup demo test test-ci test-all lint format docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -54,6 +54,9 @@ test: lint  ## lint and the fast tests, with coverage
 	@# Compiled once here, and not under the eyes of the coverage measurement.
 	@$(BIN)/python -c 'from vtrain.scoring.score import warm_up; warm_up()'
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
+
+test-ci: test  ## test, then the injected faults: what fits in 25 minutes
+	$(BIN)/python -m pytest -n $(JOBS) -m faults
 
 test-all: test  ## test, then the slow tests and the injected faults
 	$(BIN)/python -m pytest -n $(JOBS) -m 'slow or faults'

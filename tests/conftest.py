@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from vtrain.resources import ControlGroups
 
 REPOSITORY = Path(__file__).parents[1]
+
+# How fast a machine is says nothing of what is tested.
+settings.register_profile("vtrain", deadline=None)
+settings.load_profile("vtrain")
 
 
 @pytest.fixture(scope="session")

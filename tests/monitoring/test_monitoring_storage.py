@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vtrain.monitoring.storage import MOST, SampleWriter, count, merged, thinned
@@ -108,6 +108,7 @@ def test_two_samples_become_their_mean_with_their_extremes() -> None:
     assert "by_process" not in both
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 9000))
 def test_thinning_keeps_order_and_stands_for_all(number: int) -> None:
     records = [{"time": float(n), "gpus": []} for n in range(number)]

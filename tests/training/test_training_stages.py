@@ -115,7 +115,9 @@ def test_a_check_tells_the_categories_apart(new_run: NewRun) -> None:
     assert np.mean(list(shares.values())) == pytest.approx(row["validation_utility"])
 
 
-@pytest.mark.parametrize("update", [2, 3, 4, 5])
+@pytest.mark.parametrize(
+    "update", [3, *(pytest.param(other, marks=pytest.mark.slow) for other in (2, 4, 5))]
+)
 def test_a_run_resumed_within_its_stages_equals_an_undisturbed_one(
     new_run: NewRun, undisturbed: RunDirectory, update: int
 ) -> None:

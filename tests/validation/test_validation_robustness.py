@@ -242,6 +242,7 @@ def test_a_repeated_protocol_gives_the_same_figures(
     assert again.record.summary == result.record.summary
 
 
+@pytest.mark.slow
 def test_degraded_inputs_are_judged_as_they_are(run: RunDirectory, config: Config) -> None:
     clean = validate(run, config, against=["default"])
     damaged = validate(run, config, against=["default"], protocol="degraded")

@@ -153,6 +153,7 @@ def test_what_decides_the_figures_makes_a_judgement_new(run: RunDirectory) -> No
     assert known(run) is None
 
 
+@pytest.mark.slow
 def test_another_protocol_is_new_by_name_and_by_content(run: RunDirectory) -> None:
     own = "validation.protocols=[{name: mine, sampling: random, per_category: 1}]"
     for protocol, overrides in (("quick", ()), ("degraded", ()), ("mine", (own,))):
@@ -168,6 +169,7 @@ def test_another_protocol_is_new_by_name_and_by_content(run: RunDirectory) -> No
     assert known(run, "validation.protocol=quick") == known(run, protocol="quick")
 
 
+@pytest.mark.slow
 def test_the_incumbent_is_a_part_of_what_is_judged(run: RunDirectory) -> None:
     config = tiny(48)
     save_policy(run, 1024, "photo")
@@ -182,6 +184,7 @@ def test_the_incumbent_is_a_part_of_what_is_judged(run: RunDirectory) -> None:
     assert finding.record.checkpoint == "step-000000512"
 
 
+@pytest.mark.slow
 def test_the_least_evaluated_images_are_taken_in_turn_but_no_news(run: RunDirectory) -> None:
     protocol = "{name: turns, sampling: least-evaluated, per_category: 1}"
     config = load_config([str(run.config)], [f"validation.protocols=[{protocol}]"]).config
@@ -194,6 +197,7 @@ def test_the_least_evaluated_images_are_taken_in_turn_but_no_news(run: RunDirect
     assert (third.skipped, third.folder) == (True, second.folder)
 
 
+@pytest.mark.slow
 def test_clean_and_degraded_inputs_are_not_compared(run: RunDirectory) -> None:
     (clean,) = judged(run)
 
@@ -383,6 +387,7 @@ def test_reports_are_rebuilt_from_the_files_alone(run: RunDirectory) -> None:
     assert len(made) == 2 + 2 * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", ["inputs: degraded", "repeats: 2, stability: true, timing: true"])
 def test_reports_of_every_protocol_are_rebuilt_from_the_files_alone(
     run: RunDirectory, more: str
