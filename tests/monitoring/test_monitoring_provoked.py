@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.monitoring.waiting import wait_for
 from vtrain.config.monitoring import AlertsConfig
 from vtrain.environment.engine import Engine, Group, WorkerBackend
 from vtrain.environment.measurement import Measurement, Request
@@ -24,16 +25,6 @@ from vtrain.tracing.parameters import PRESETS, encode_settings
 from vtrain.tracing.workers import Workers
 
 ACTION = encode_settings(PRESETS["default"])
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    """Whether something came true within a minute."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def told(run: RunDirectory, name: str) -> list[str]:

@@ -7,27 +7,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.monitoring.waiting import wait_for
+from vtrain.monitoring import supervise
 from vtrain.monitoring.gpu import Gpus
 from vtrain.monitoring.processes import ProcessTree
 from vtrain.monitoring.summary import read_samples
 from vtrain.monitoring.supervise import start_sampler
 from vtrain.rundir import RunDirectory, read_jsonl
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    """Whether something came true within a minute."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def ended(process: psutil.Process) -> bool:
@@ -108,6 +99,29 @@ def test_a_killed_sampler_is_started_again_and_says_nothing_twice(tmp_path: Path
     assert kinds.count("monitoring_failed") == 1
     assert kinds.count("gpu_absent") <= 1
     assert samplers_of(os.getpid()) == []
+
+
+def test_a_sampler_that_dies_while_it_tells_of_an_alert_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(tmp_path)
+    spawned = supervise._Supervisor._spawn
+
+    def torn_at_first(
+        supervisor: supervise._Supervisor, *, again: bool
+    ) -> subprocess.Popen[bytes] | None:
+        if again:
+            return spawned(supervisor, again=True)
+        half = [sys.executable, "-c", "print('{\"name\": \"mem', end='')"]
+        return subprocess.Popen(half, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    monkeypatch.setattr(supervise._Supervisor, "_spawn", torn_at_first)
+
+    with start_sampler(run, 0.05):
+        assert wait_for(lambda: bool(read_samples(run)))
+
+    told = [row["message"] for row in read_jsonl(run.events) if row["kind"] == "monitoring_failed"]
+    assert told == ["the resource sampler ended early with status 0: it is started again"]
 
 
 def test_a_sampler_that_cannot_start_is_told(tmp_path: Path) -> None:

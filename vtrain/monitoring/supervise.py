@@ -126,6 +126,8 @@ class _Supervisor:
             raise AssertionError
         with process.stdout as lines:
             for line in lines:
+                if not line.endswith(b"\n"):  # it died while it told of one
+                    return
                 alert = Alert(**json.loads(line))
                 try:
                     self._on_alert(alert)

@@ -49,7 +49,7 @@ class Choice:
     chooser: str
     traces: int
     kept: Action
-    seen: tuple[Action, ...] = ()
+    seen: tuple[Action, ...]
 
 
 def look(

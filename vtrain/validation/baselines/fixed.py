@@ -25,7 +25,7 @@ class Agent(Protocol):
     """The part of `vtrain.agent.TraceAgent` that is judged."""
 
     def choose(self, features: NDArray[np.float32], taste: float, count: int) -> list[Action]:
-        """At most `count` actions, the most probable first."""
+        """At most `count` actions, the most promising first."""
 
 
 @dataclass(frozen=True, slots=True)
