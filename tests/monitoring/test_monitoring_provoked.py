@@ -42,14 +42,16 @@ def test_a_silent_run_is_noticed_and_its_return_too(tmp_path: Path) -> None:
     levels = AlertsConfig(heartbeat=(0.5, 1.5))
 
     with start_sampler(run, 0.05, levels, on_alert=heard.append):
-        assert wait_for(lambda: told(run, "heartbeat") == ["warn", "critical"])
-        assert wait_for(lambda: len(heard) == 2)
+        # A sampler that was slow to start finds a critical silence at once, without a warning.
+        assert wait_for(lambda: told(run, "heartbeat")[-1:] == ["critical"])
         with JsonlWriter(run.metrics) as metrics:
             while told(run, "heartbeat")[-1] != "resolved":
                 metrics.write({"update": 1, "traces": 1})
                 time.sleep(0.02)
 
-    assert [alert.level for alert in heard][:3] == ["warn", "critical", "resolved"]
+    levels_heard = [alert.level for alert in heard]
+    assert levels_heard == told(run, "heartbeat")
+    assert levels_heard[levels_heard.index("resolved") - 1] == "critical"
     assert "nothing written for" in heard[0].message
     assert heard[0].hint
 
@@ -99,7 +101,9 @@ def test_a_callback_that_fails_does_not_end_the_sampling(
         raise ValueError("mine")
 
     with start_sampler(run, 0.05, AlertsConfig(heartbeat=(0.2, 0.6)), on_alert=fail):
-        assert wait_for(lambda: told(run, "heartbeat") == ["warn", "critical"])
+        assert wait_for(lambda: told(run, "heartbeat")[-1:] == ["critical"])
+        samples = len(read_samples(run))
+        assert wait_for(lambda: len(read_samples(run)) > samples)
 
     assert "the callback failed at the alert heartbeat" in caplog.text
 
