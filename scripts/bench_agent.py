@@ -114,6 +114,11 @@ def name_of(number: int) -> str:
     return POLICY if number == 0 else f"{POLICY}-{number + 1}"
 
 
+def grid(config: Config) -> list[float]:
+    """The lambdas that count: those learned, from fidelity to compact."""
+    return sorted(t for t in config.environment.tastes if t <= config.scoring.taste.compact)
+
+
 def chosen_entries(run: RunDirectory, each: int) -> list[Entry]:
     """The first images of each category by id, which says nothing of the content."""
     test = sorted(Catalog.load(run.catalog).split("test"), key=lambda entry: entry.id)
@@ -146,6 +151,8 @@ def measure(
         for number, run in enumerate(runs)
     ]
     tastes = {str(taste): taste for taste in config.environment.tastes}
+    judged_at = {name: taste for name, taste in tastes.items() if taste in grid(config)}
+    beyond = {name: taste for name, taste in tastes.items() if name not in judged_at}
     default = canonical(encode_settings(preset("default")))
     with open_engine(
         runs[0].images,
@@ -157,11 +164,22 @@ def measure(
             [*policies, *parse_baselines(names, measured)],
             entries,
             engine=engine,
-            tastes=tastes,
+            tastes=judged_at,
             traces=traces,
             scoring=config.scoring,
             on_progress=lambda done, wanted: print(f"\rlooking {done}/{wanted}", end=""),
         )
+        if beyond:
+            # Smaller than compact: only the end of the policies' own fronts.
+            more, _ = look(
+                policies,
+                entries,
+                engine=engine,
+                tastes=beyond,
+                traces=traces,
+                scoring=config.scoring,
+            )
+            choices = [*choices, *more]
         pairs = dict.fromkeys((entry.id, default) for entry in entries)
         pairs |= dict.fromkeys((c.entry.id, action) for c in choices for action in c.seen)
         native, true = judged(engine, list(pairs))
@@ -187,14 +205,14 @@ def front(
     known: Known, policies: Sequence[str], budgets: Sequence[int]
 ) -> dict[str, list[float | None]]:
     """Bytes at equal looks, for each point of the fixed settings' front."""
-    fixed = points(known, BEST_FIXED, 1)
-    tastes = known.config.environment.tastes
+    tastes = grid(known.config)
+    fixed = points(known, BEST_FIXED, 1, tastes)
     print(f"Fixed settings: appearance and bytes at {', '.join(map(str, tastes))}")
     print("  " + "  ".join(f"{looks:.2f} {2**size:.0f}" for looks, size in fixed))
     found = {}
     for policy in policies:
         for budget in budgets:
-            own = points(known, policy, budget)
+            own = points(known, policy, budget, known.config.environment.tastes)
             ratios = bytes_at_equal_looks(fixed, own)
             found[f"{policy}@{budget}"] = ratios
             text = "  ".join("not reached" if r is None else f"{r:.2f}" for r in ratios)
@@ -203,10 +221,12 @@ def front(
     return found
 
 
-def points(known: Known, chooser: str, budget: int) -> list[tuple[float, float]]:
+def points(
+    known: Known, chooser: str, budget: int, tastes: Sequence[float]
+) -> list[tuple[float, float]]:
     """Mean appearance and mean binary logarithm of the bytes, at each taste."""
     found = []
-    for taste in known.config.environment.tastes:
+    for taste in tastes:
         kept = [known.kept(chooser, entry.id, taste, budget) for entry in known.entries]
         looks = float(np.mean([one.appearance for one in kept]))
         found.append((looks, float(np.mean([np.log2(one.bytes) for one in kept]))))
@@ -217,7 +237,7 @@ def gap(
     known: Known, choosers: Sequence[str], budgets: Sequence[int]
 ) -> dict[str, tuple[float, float, float]]:
     """Share of the gap from best-fixed to best-known, over the grid of lambdas."""
-    tastes, scoring = known.config.environment.tastes, known.config.scoring
+    tastes, scoring = grid(known.config), known.config.scoring
     pairs = [(entry, taste) for taste in tastes for entry in known.entries]
     fixed = [known.kept(BEST_FIXED, e.id, t, 1).utility(t, scoring) for e, t in pairs]
     best = [known.best(entry.id, taste) for entry, taste in pairs]
@@ -238,7 +258,7 @@ def gap(
 def ends(known: Known, policy: str) -> dict[str, float]:
     """One trace at both ends of the grid against VTracer's default."""
     default = canonical(encode_settings(preset("default")))
-    tastes = sorted(known.config.environment.tastes)
+    tastes = grid(known.config)
     found: dict[str, float] = {}
     for name, taste in (("fidelity", tastes[0]), ("compact", tastes[-1])):
         kept = [known.kept(policy, entry.id, taste, 1) for entry in known.entries]

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 import warnings
 
 import gymnasium
@@ -9,6 +10,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from vtrain.config.schema import Config, EnvironmentConfig
 from vtrain.environment.env import ENV_ID, TraceEnv
+from vtrain.environment.episode import reward_scale
 from vtrain.environment.measurement import Measurement
 from vtrain.environment.registration import make_trace_env
 from vtrain.errors import NonFiniteError
@@ -67,15 +69,30 @@ def test_an_episode_can_be_asked_for(shared_env: TraceEnv) -> None:
 
 def test_rewards_of_several_traces_add_up_to_the_best_gain() -> None:
     env = make_trace_env(config=Config(environment=EnvironmentConfig(traces=3)))
-    env.reset(seed=2)
+    _, info = env.reset(seed=2)
     names = ("default", "recipe", "photo")
     steps = [env.step(np.array(encode_settings(PRESETS[name]))) for name in names]
 
     rewards = [float(step[1]) for step in steps]
     gains = [float(step[4]["gain"]) for step in steps]
-    assert sum(rewards) == pytest.approx(max(gains))
+    assert sum(rewards) == pytest.approx(max(gains) * reward_scale(info["taste"]))
     assert [step[2] for step in steps] == [False, False, True]
     assert not np.array_equal(steps[0][0], steps[1][0])
+
+
+def test_rewards_weigh_looks_and_cost_with_weights_that_sum_to_one(shared_env: TraceEnv) -> None:
+    """At every taste, up to one factor: so a dear size does not drown what is learned of looks."""
+    action = np.array(encode_settings(replace(PRESETS["recipe"], upscale=1)))
+    tastes = (0.0, 0.5, 3.0)
+    rewards, shares = [], []
+    for taste in tastes:
+        shared_env.reset(options={"image": "text-1", "taste": taste})
+        rewards.append(float(shared_env.step(action)[1]))
+        shares.append(taste / (1 + taste))
+
+    # What is a weighted mean of two figures lies on a line over the weight.
+    assert len(set(rewards)) == len(tastes)
+    assert rewards[1] == pytest.approx(np.interp(shares[1], shares[::2], rewards[::2]), abs=1e-5)
 
 
 def test_a_failed_trace_is_a_penalty_worse_than_any_success() -> None:
@@ -88,7 +105,7 @@ def test_a_failed_trace_is_a_penalty_worse_than_any_success() -> None:
 
     _, reward, terminated, _, info = env.step(np.array(encode_settings(PRESETS["default"])))
 
-    assert reward == -config.environment.failure_penalty
+    assert reward == pytest.approx(-config.environment.failure_penalty)
     assert reward < -config.environment.reward_limit
     assert info["failure"] == "output-limit"
     assert terminated

@@ -45,7 +45,7 @@ class EnvironmentConfig(Section):
         "recipe", description="Named settings that a reward is measured against, per image."
     )
     tastes: tuple[Lambda, ...] = Field(
-        (0.15, 0.45, 1.2, 2.0, 3.0),
+        (0.15, 0.45, 1.2, 2.0, 3.0, 6.0),
         min_length=1,
         description="Lambdas that episodes are drawn from.",
     )
@@ -53,10 +53,11 @@ class EnvironmentConfig(Section):
         4, ge=1, description="Episodes in a row on one image, with different tastes (count)."
     )
     reward_limit: Positive = Field(
-        10.0, description="Rewards of successful traces are clipped to +- this (utility)."
+        10.0,
+        description="Rewards of successful traces are clipped to +- this (utility at lambda 1.2).",
     )
     failure_penalty: Positive = Field(
-        12.0, description="A failed trace scores minus this; must exceed reward_limit (utility)."
+        12.0, description="A failed trace scores minus this; must exceed reward_limit (likewise)."
     )
 
     @model_validator(mode="after")

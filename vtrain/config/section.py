@@ -12,7 +12,9 @@ CATEGORIES: tuple[Category, ...] = ("simple", "text", "gradient", "complex")
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 FolderName = Annotated[str, Field(max_length=100)]
 Positive = Annotated[float, Field(gt=0.0)]
-Lambda = Annotated[float, Field(ge=0.0, le=4.0)]
+MOST_LAMBDA = 8.0
+"""Beyond it only size would count."""
+Lambda = Annotated[float, Field(ge=0.0, le=MOST_LAMBDA)]
 Units = Annotated[int, Field(ge=1, le=65_536)]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from vtrain.config.scoring import TasteConfig
-from vtrain.config.section import Category, Section
+from vtrain.config.section import MOST_LAMBDA, Category, Section
 
 _NAMES = tuple(TasteConfig.model_fields)
 
@@ -31,7 +31,7 @@ class ProtocolConfig(Section):
     )
     seed: int = Field(0, ge=0, description="Seed of sampling, repeats and disturbances.")
     tastes: tuple[str | float, ...] = Field(
-        _NAMES, min_length=1, description="Tastes judged: names, or lambdas from 0 to 4."
+        _NAMES, min_length=1, description="Tastes judged: names, or lambdas from 0 to 8."
     )
     traces: int = Field(
         0, ge=0, le=64, description="Traces per image (count); 0: those of validation.traces."
@@ -56,8 +56,9 @@ class ProtocolConfig(Section):
             msg = "repeats must be 0 or at least 2: one draw has no spread"
             raise ValueError(msg)
         for taste in self.tastes:
-            if taste not in _NAMES and not (isinstance(taste, float) and 0 <= taste <= 4):
-                msg = f"a taste is {', '.join(_NAMES)} or a lambda from 0 to 4, not {taste!r}"
+            if taste not in _NAMES and not (isinstance(taste, float) and 0 <= taste <= MOST_LAMBDA):
+                names = ", ".join(_NAMES)
+                msg = f"a taste is {names} or a lambda from 0 to {MOST_LAMBDA:g}, not {taste!r}"
                 raise ValueError(msg)
         if len(set(self.tastes)) < len(self.tastes):
             msg = "tastes names one twice"

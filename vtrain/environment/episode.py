@@ -1,7 +1,8 @@
 """The episode: one image, one taste, one to several traces, and the reward of each.
 
 The reward of a step is the improvement of the best trace so far, so the return telescopes to the
-best utility found, over that of a baseline on the same image: easy and hard logos weigh alike.
+best utility found, over that of a baseline on the same image: easy and hard logos weigh alike. So
+do tastes: the dearer size is, the further apart are utilities, and rewards are scaled accordingly.
 """
 
 from __future__ import annotations
@@ -18,13 +19,28 @@ from vtrain.environment.sampler import Draw
 from vtrain.errors import NonFiniteError
 from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
 
+_UNIT_TASTE = 1.2
+"""The lambda at which a reward is a utility as it stands."""
+
+
+def reward_scale(taste: float) -> float:
+    """What utilities at a taste are multiplied by so that those of all tastes spread alike.
+
+    With weights that sum to one, ``(appearance - lambda * cost) / (1 + lambda)`` is a weighted mean
+    of looks and cost at every taste.
+
+    Args:
+        taste: Lambda.
+    """
+    return (1 + _UNIT_TASTE) / (1 + taste)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """What a trace led to.
 
     Attributes:
-        reward: Improvement of the best gain so far.
+        reward: Improvement of the best gain so far, times `reward_scale`.
         done: Whether that was the episode's last trace.
         gain: This trace's utility over the baseline's, clipped; the penalty when it failed.
         measurement: The trace, judged against the reference.
@@ -101,7 +117,8 @@ class Episode:
         """
         measurement, baseline = measured[0], measured[1]
         gain = self._gain(measurement, baseline)
-        reward = gain if self.best_gain is None else max(0.0, gain - self.best_gain)
+        better = gain if self.best_gain is None else max(0.0, gain - self.best_gain)
+        reward = better * reward_scale(self.draw.taste)
         self.best_gain = gain if self.best_gain is None else max(gain, self.best_gain)
         self.taken += 1
         if self._rules.needs_native:
@@ -114,10 +131,11 @@ class Episode:
     def _gain(self, measurement: Measurement, baseline: Measurement) -> float:
         """Utility over the baseline's, clipped; failures are worse than any success."""
         environment = self._rules.environment
-        if measurement.failure:
-            return -environment.failure_penalty
         scoring = self._rules.scoring
         taste = self.draw.taste
+        scale = reward_scale(taste)
+        if measurement.failure:
+            return -environment.failure_penalty / scale
         gain = measurement.utility(taste, scoring) - baseline.utility(taste, scoring)
         if not math.isfinite(gain):  # clipped, it would be the largest reward there is
             image = self.draw.image
@@ -126,4 +144,5 @@ class Episode:
                 what="gain",
                 images=(image,),
             )
-        return max(-environment.reward_limit, min(environment.reward_limit, gain))
+        limit = environment.reward_limit / scale
+        return max(-limit, min(limit, gain))

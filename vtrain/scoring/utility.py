@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from vtrain.config.scoring import ScoringConfig, TasteConfig
+from vtrain.config.section import MOST_LAMBDA
 from vtrain.errors import UsageError
 
 
@@ -42,8 +43,9 @@ def lambda_of(prefer: str, config: ScoringConfig) -> float:
         value = float(prefer)
     except ValueError:
         value = math.nan
-    if not 0 <= value <= 4:
+    if not 0 <= value <= MOST_LAMBDA:
         raise UsageError(
-            f"{prefer!r} is no taste.", hint=f"Use {', '.join(names)}, or a lambda from 0 to 4."
+            f"{prefer!r} is no taste.",
+            hint=f"Use {', '.join(names)}, or a lambda from 0 to {MOST_LAMBDA:g}.",
         )
     return value

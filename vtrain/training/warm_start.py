@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
 from vtrain.config.schema import EnvironmentConfig, WarmStartConfig
-from vtrain.environment.episode import Rules
+from vtrain.environment.episode import Rules, reward_scale
 from vtrain.environment.observation import observe
 from vtrain.tracing.parameters import ACTION_LEVELS
 from vtrain.validation.table import MeasuredTable
@@ -144,6 +144,8 @@ class _TableData:
         utilities = (
             self._table.appearance[rows] - np.asarray(tastes)[:, None] * self._table.cost[rows]
         )
+        # As rewards are scaled, so that the targets of all tastes are as sharp.
+        utilities *= np.array([reward_scale(float(taste)) for taste in tastes])[:, None]
         shifted = (utilities - utilities.max(axis=1, keepdims=True)) / self._temperature
         targets = np.exp(shifted)
         targets /= targets.sum(axis=1, keepdims=True)

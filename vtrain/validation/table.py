@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from vtrain.config.schema import WarmStartConfig
 from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.engine import Engine, Progress
+from vtrain.environment.episode import reward_scale
 from vtrain.environment.measurement import Request
 from vtrain.environment.versions import measurement_version
 from vtrain.errors import DataError
@@ -239,7 +240,8 @@ def _next_candidates(
     best = np.full(
         (len(tastes), len(table.images)), -np.inf
     )  # what the kept ones reach, per taste and image
-    utilities = np.stack([table.utility(taste) for taste in tastes])
+    # Scaled as rewards are: no taste counts for more than another.
+    utilities = np.stack([table.utility(taste) * reward_scale(taste) for taste in tastes])
     for order in ranked:
         kept[table.actions[int(order[0])]] = None
     while len(kept) < min(size * 2 // 3, len(table.actions)):
