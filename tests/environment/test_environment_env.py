@@ -1,6 +1,6 @@
 import math
-from dataclasses import replace
 import warnings
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -83,7 +83,7 @@ def test_rewards_of_several_traces_add_up_to_the_best_gain() -> None:
 def test_rewards_weigh_looks_and_cost_with_weights_that_sum_to_one(shared_env: TraceEnv) -> None:
     """At every taste, up to one factor: so a dear size does not drown what is learned of looks."""
     action = np.array(encode_settings(replace(PRESETS["recipe"], upscale=1)))
-    tastes = (0.0, 0.5, 3.0)
+    tastes = (0.5, 1.0, 3.0)
     rewards, shares = [], []
     for taste in tastes:
         shared_env.reset(options={"image": "text-1", "taste": taste})
