@@ -61,7 +61,14 @@ class Fragile(TraceAgent):
 
 
 @pytest.mark.parametrize(
-    "stem", ["memory-limit", "memory-limit-of-opencv", "panic", "time-limit", "worker-died"]
+    "stem",
+    [
+        "memory-limit",
+        "memory-limit-of-opencv",
+        "panic",
+        pytest.param("time-limit", marks=pytest.mark.slow),
+        "worker-died",
+    ],
 )
 def test_a_hostile_image_does_not_stop_the_rest(
     agent: TraceAgent, tmp_path: Path, save: Draw, monkeypatch: pytest.MonkeyPatch, stem: str

@@ -281,6 +281,7 @@ def test_refused_files_are_not_read_again(
     assert [item.reason for item in again(corpus, run).catalog.rejected] == ["unsupported-format"]
 
 
+@pytest.mark.slow
 def test_sources_that_come_in_turns_and_then_together_leave_out_what_joins(
     samples: Path, tmp_path: Path, run: RunDirectory
 ) -> None:

@@ -23,6 +23,7 @@ def clean(samples: Path) -> Metadata:
     return describe(decode(path.read_bytes(), name="a", svg_side=256), 1)
 
 
+@pytest.mark.slow
 def test_defects_of_sample_logos_are_caught(samples: Path) -> None:
     counts: Counter[str] = Counter()
     caught: Counter[str] = Counter()

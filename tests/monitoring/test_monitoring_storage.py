@@ -45,7 +45,7 @@ def sample(second: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("interval", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("interval", [pytest.param(n, marks=pytest.mark.slow) for n in (5, 1)])
 def test_a_day_of_samples_stays_small_and_keeps_its_peaks(tmp_path: Path, interval: int) -> None:
     run = RunDirectory(tmp_path)
     path = run.resource_monitoring / "samples.jsonl"

@@ -128,6 +128,7 @@ def test_a_write_that_fails_once_is_told_and_training_goes_on(
     assert "could not be written" in caplog.text
 
 
+@pytest.mark.slow
 def test_writes_that_keep_failing_end_training_with_6(
     new_run: NewRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_resume_under_other_conditions_is_refused_and_leaves_the_run(new_run: 
     assert {change["what"] for change in resumed["changes"]} == {"ppo.gamma", "ppo.total_traces"}
 
 
+@pytest.mark.slow
 def test_what_was_learned_is_saved_elsewhere_when_the_run_cannot_be_written(
     new_run: NewRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

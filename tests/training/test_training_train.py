@@ -75,7 +75,7 @@ def test_one_worker_or_two_give_the_same_run(new_run: NewRun) -> None:
     assert_same_state(newest(one), newest(two))
 
 
-@pytest.mark.parametrize("traces", [1, 3])
+@pytest.mark.parametrize("traces", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_resumed_run_equals_an_undisturbed_one(new_run: NewRun, traces: int) -> None:
     more = (f"environment.traces={traces}",)
     whole, parts = new_run("whole"), new_run("parts")
@@ -237,7 +237,13 @@ def test_training_can_be_awaited_and_cancelled(new_run: NewRun) -> None:
     assert newest(run).documents["state"]["update"] >= 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_saves_and_ends_with_its_code(
     new_run: NewRun, number: signal.Signals, code: int
 ) -> None:

@@ -273,6 +273,7 @@ def test_a_timeout_ends_with_1_and_leaves_nothing(run: RunDirectory, tmp_path: P
     assert (told["exit_code"], told["error"]["kind"]) == (1, "TimeLimitReached")
 
 
+@pytest.mark.slow
 def test_a_time_limit_holds_while_measuring_and_keeps_what_was_measured(run: RunDirectory) -> None:
     before, begun = judged(run), measured(run)
     config = tiny(48)
@@ -295,7 +296,7 @@ def measured(run: RunDirectory) -> int:
         return int(connection.execute("SELECT count(*) FROM entry").fetchone()[0])
 
 
-@pytest.mark.parametrize("all_processes", [False, True])
+@pytest.mark.parametrize("all_processes", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_sigterm_while_measuring_ends_with_143_and_leaves_nothing(
     run: RunDirectory, *, all_processes: bool
 ) -> None:

@@ -155,6 +155,7 @@ def test_the_command_prints_json_alone_and_exits_3_below_a_threshold(run: RunDir
     assert found["summary"]["figures"][0]["chooser"] == "policy"
 
 
+@pytest.mark.slow
 def test_the_command_tells_people_on_standard_error(run: RunDirectory) -> None:
     done = vtrain("validate", "--run", run.root, "--against", "default", "--split", "validation")
 
