@@ -30,6 +30,12 @@ def compiled(function: Function) -> Function:
     return made
 
 
+def exact(function: Function) -> Function:
+    """As `compiled`, with every sum and product as it is written: for results equal to the bit."""
+    made: Function = _njit(cache=True, fastmath=False)(function)
+    return made
+
+
 def inlined(function: Function) -> Function:
     """A function that is compiled into each that calls it."""
     made: Function = _njit(inline="always")(function)
@@ -41,4 +47,4 @@ def _njit(**more: Any) -> Any:
     settings = options()
     import numba  # noqa: PLC0415 - takes a third of a second, which most commands do not need
 
-    return numba.njit(**settings, **more)
+    return numba.njit(**{**settings, **more})

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from vtrain.compiled import compiled
+from vtrain.compiled import compiled, exact, inlined
 
 _1, _HASH, _SHIFT = np.uint64(1), np.uint64(2654435761), np.uint64(13)
 """Knuth's multiplicative hashing."""
 _COLOUR, _OPAQUE = np.uint32(0x00FFFFFF), np.uint32(0xFF000000)
 _HALF, _ALPHA = np.uint32(128), np.uint32(24)
 _NONE = np.uint32(0)
+_WEIGHT_BITS = 22
+"""Bits of a weight's fraction: 32, less 8 of a sample, less 2 to spare."""
 
 
 @compiled
@@ -84,6 +88,46 @@ def recolour(
     for pixel in range(words.size):
         alpha = words[pixel] & _OPAQUE
         out[pixel] = (palette[labels[pixel]] | alpha) if alpha else _NONE
+
+
+@inlined
+def _sinc(place: float) -> float:
+    return math.sin(math.pi * place) / (math.pi * place) if place else 1.0
+
+
+@inlined
+def _lanczos(place: float, lobes: int) -> float:
+    return _sinc(place) * _sinc(place / lobes) if -lobes <= place < lobes else 0.0
+
+
+@exact
+def lanczos_window(length: int, firsts: NDArray[np.int64], weights: NDArray[np.int32]) -> None:
+    """Where each row of an enlargement begins to look, and what it makes of the rows from there on.
+
+    In Pillow's order of operations: the weights are the same to the bit.
+
+    Args:
+        length: Rows of the source.
+        firsts: Is filled; shape (count,).
+        weights: Is filled, with 22 bits of fraction; zeros of shape (count, 7).
+    """
+    count, taps = weights.shape
+    lobes = (taps - 1) // 2
+    scale = length / count
+    for place in range(count):
+        centre = (place + 0.5) * scale
+        first = max(0, int(centre - lobes + 0.5))
+        end = min(length, int(centre + lobes + 0.5))
+        total = 0.0
+        for tap in range(end - first):
+            total += _lanczos(tap + first - centre + 0.5, lobes)
+        shift = max(0, first + taps - length)
+        firsts[place] = first - shift
+        for tap in range(end - first):
+            value = _lanczos(tap + first - centre + 0.5, lobes)
+            # Rounded away from zero.
+            weight = value / total * (1 << _WEIGHT_BITS)
+            weights[place, tap + shift] = int(weight + math.copysign(0.5, weight))
 
 
 @compiled

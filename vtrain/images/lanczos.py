@@ -6,24 +6,21 @@ are weighed whole, which vector instructions do.
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_LOBES = 3
-_TAPS = 2 * _LOBES
-_BITS = 22
-"""Bits of a weight's fraction: 32, less 8 of a sample, less 2 to spare."""
+TAPS = 6
+"""Samples that a sample of the result is weighed from: three lobes on each side."""
 
 
 def enlarge(samples: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Enlarge four-channel samples, each channel by itself.
 
     Args:
-        samples: Shape (h, w, 4), contiguous, at least `_TAPS` each way (`can_enlarge`).
+        samples: Shape (h, w, 4), contiguous, at least `TAPS` each way (`can_enlarge`).
         width: Width of the result (px), at least w.
         height: Height of the result (px), at least h.
 
@@ -55,7 +52,7 @@ def straight(premultiplied: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def can_enlarge(shape: tuple[int, ...], width: int, height: int) -> bool:
     """Whether `enlarge` can do it: nothing gets smaller, and the window fits in."""
-    return min(shape[:2]) >= _TAPS + 1 and height >= shape[0] and width >= shape[1]
+    return min(shape[:2]) >= TAPS + 1 and height >= shape[0] and width >= shape[1]
 
 
 def _weigh(samples: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
@@ -76,32 +73,12 @@ def _turned(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return turned.view(np.uint8).reshape(samples.shape[1], samples.shape[0], 4)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _window(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """First row and the weights of each row of the result; shapes (count,), (count, 7)."""
-    scale = length / count
+    from vtrain.images.kernels import lanczos_window  # noqa: PLC0415 - brings numba in
+
     firsts = np.zeros(count, np.int64)
-    weights = np.zeros((count, _TAPS + 1), np.int32)
-    for place in range(count):
-        centre = (place + 0.5) * scale
-        first = max(0, int(centre - _LOBES + 0.5))
-        end = min(length, int(centre + _LOBES + 0.5))
-        values = [_lanczos(tap + first - centre + 0.5) for tap in range(end - first)]
-        total = sum(values)
-        shift = max(0, first + _TAPS + 1 - length)
-        firsts[place] = first - shift
-        for tap, value in enumerate(values):
-            # Rounded away from zero.
-            weight = value / total * (1 << _BITS)
-            weights[place, tap + shift] = int(weight + math.copysign(0.5, weight))
+    weights = np.zeros((count, TAPS + 1), np.int32)
+    lanczos_window(length, firsts, weights)
     return firsts, weights
-
-
-def _lanczos(place: float) -> float:
-    if not -_LOBES <= place < _LOBES:
-        return 0.0
-    return _sinc(place) * _sinc(place / _LOBES)
-
-
-def _sinc(place: float) -> float:
-    return math.sin(math.pi * place) / (math.pi * place) if place else 1.0
