@@ -260,9 +260,10 @@ def seen_rate(run: RunDirectory, images: list[str], workers: int) -> float:
     """
     first, *rest = actions()
     with open_engine(run.images, workers=workers, tracing=Config().tracing, cache=None) as engine:
-        # In order, and reversed: every worker has met most of them, twice.
-        for order in (images, images[::-1], images):
-            engine.measure([Request(image, first, full=True) for image in order])
+        # Always in the same order, so that an image is no longer kept when it comes again: what a
+        # process had kept to itself would never be shared.
+        for _ in range(3):
+            engine.measure([Request(image, first, full=True) for image in images])
             engine.forget()
         start = time.perf_counter()
         for action in (first, *rest):

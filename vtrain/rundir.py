@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import importlib.metadata
-import json
 import os
 import platform
-import socket
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vtrain import __version__
-from vtrain.errors import RunLocked, UsageError
+from vtrain.errors import UsageError
 from vtrain.files import (
     JsonlWriter,
     make_folder,
@@ -37,6 +33,7 @@ from vtrain.files import (
     write_new,
     write_text,
 )
+from vtrain.locks import hold
 
 if TYPE_CHECKING:
     from vtrain.config.schema import Config
@@ -259,7 +256,7 @@ class RunDirectory:
             RunLocked: Another process holds it; the message says which, where and since when.
             StorageError: The lock file cannot be written.
         """
-        return _hold(
+        return hold(
             self.root / ".lock",
             purpose,
             busy=f"The run directory {self.root} is in use",
@@ -279,7 +276,7 @@ class RunDirectory:
             RunLocked: Another validation is going on.
             StorageError: The lock file cannot be written.
         """
-        return _hold(
+        return hold(
             self.validation / ".lock",
             purpose,
             busy=f"The validations of {self.root} are in use",
@@ -289,57 +286,6 @@ class RunDirectory:
 
 
 _START = "Start one with 'vtrain run SOURCE --run DIR' or list them with 'ls runs'."
-
-
-_RETRY_S = 0.2
-"""Time between two looks at a lock that is waited for (s)."""
-
-
-@contextlib.contextmanager
-def _hold(path: Path, purpose: str, *, busy: str, hint: str, wait: float = 0.0) -> Iterator[None]:
-    """Hold a lock file; `busy` begins the message that tells who holds it."""
-    make_folder(path.parent)
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise storage_error(error, path) from error
-    end = time.monotonic() + wait
-    try:
-        while not _try_lock(handle, path):
-            if time.monotonic() >= end:
-                raise RunLocked(f"{busy} by {_holder(os.pread(handle, 4096, 0))}.", hint=hint)
-            time.sleep(_RETRY_S)
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "purpose": purpose}
-        try:
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, to_json({**holder, "since": now()}).encode(), 0)
-        except OSError as error:
-            raise storage_error(error, path) from error
-        yield
-    finally:
-        os.close(handle)
-
-
-def _try_lock(handle: int, path: Path) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:  # some network file systems have no locks
-        raise storage_error(error, path) from error
-    return True
-
-
-def _holder(content: bytes) -> str:
-    """Who holds a lock, from what the lock file says."""
-    try:
-        fields = json.loads(content)
-        return (
-            f"process {fields['pid']} on {fields['host']} "
-            f"({fields['purpose']}, since {fields['since']})"
-        )
-    except (ValueError, KeyError, TypeError):  # it has only just taken the lock
-        return "another process"
 
 
 def library_versions() -> dict[str, str | None]:

@@ -32,6 +32,7 @@ LAYERS = (
     ("tracing",),
     ("images",),
     ("rundir",),
+    ("locks",),
     ("config",),
     ("files", "resources", "html", "compiled"),
     ("errors",),

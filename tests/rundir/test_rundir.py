@@ -150,7 +150,7 @@ def test_a_lock_that_is_waited_for_is_taken_when_it_is_free(
         if len(looked) == 3:
             held.close()
 
-    monkeypatch.setattr("vtrain.rundir.time.sleep", let_go)
+    monkeypatch.setattr("vtrain.locks.time.sleep", let_go)
 
     with run.lock_validation("second", wait=3600):
         assert len(looked) == 3

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vtrain.scoring.colour import border_colour, content_box
-from vtrain.scoring.kernels import colour_differences
+from vtrain.scoring.colour_kernels import colour_differences
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tests.scoring.plain import Sums, sums
 from vtrain.scoring.colour import CLIP, WHITE, Colour, lab_on
+from vtrain.scoring.colour_kernels import colour_differences
 from vtrain.scoring.contour import canvas_of
-from vtrain.scoring.kernels import colour_differences
 from vtrain.scoring.reference import DARK
 
 Rgba = NDArray[np.uint8]

@@ -201,7 +201,7 @@ def _look(
 
 def _corners(edges: Sequence[Contours], canvas: Canvas) -> NDArray[np.uint8]:
     """Share of the smaller eigenvalue of the coarse tensor, on the backdrop with more contrast."""
-    from vtrain.scoring.kernels import mark_corners  # noqa: PLC0415 - brings numba in
+    from vtrain.scoring.colour_kernels import mark_corners  # noqa: PLC0415 - brings numba in
 
     strongest, corners = np.zeros(canvas.shape, np.float32), np.zeros(canvas.shape, np.uint8)
     for item in edges:

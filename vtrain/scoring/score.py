@@ -107,7 +107,7 @@ def _worst(
         raise ValueError(
             f"a picture of {rgba.shape} {rgba.dtype} against one of {reference.rgba.shape} uint8"
         )
-    from vtrain.scoring.kernels import colour_differences  # noqa: PLC0415 - brings numba in
+    from vtrain.scoring.colour_kernels import colour_differences  # noqa: PLC0415 - brings numba in
 
     reference = reference.covering(rgba)
     part = np.ascontiguousarray(rgba[reference.view])
