@@ -98,7 +98,7 @@ def test_all_that_is_wrong_with_a_file_is_told_with_its_place(tmp_path: Path) ->
         ({"per_category": 3}, "needs a sampling"),
         ({"repeats": 1}, "no spread"),
         ({"tastes": ["fine"]}, "not 'fine'"),
-        ({"tastes": [5.0]}, "not 5.0"),
+        ({"tastes": [9.0]}, "not 9.0"),
         ({"tastes": ["compact", "compact"]}, "twice"),
         ({"tastes": []}, "at least 1"),
     ],
