@@ -1,6 +1,6 @@
-"""Sheets to look at: source, VTracer's default and the policy's trace of held-out logos, at 4x.
+"""Sheets to look at, at 4x: source, VTracer's default, the policy's first trace, its best of four.
 
-    python scripts/make_sheet.py RUN SOURCES OUT [--per-category 6] [--prefer fidelity] [--seed 0]
+    python scripts/make_sheet.py RUN SOURCES OUT [--per-category 12] [--prefer fidelity] [--seed 0]
 
 RUN is a trained run directory, SOURCES the folder its SVG files were prepared from, and OUT gets
 one WebP picture per category. Logos are drawn from the test split by seed, not chosen.
@@ -26,6 +26,7 @@ from vtrain.tracing.parameters import describe
 from vtrain.tracing.render import render
 
 SCALE = 4
+TRACES = 4
 PAGE = (255, 255, 255)
 GAP = 24
 CAPTION = 40
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("sources", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--per-category", type=int, default=6)
+    parser.add_argument("--per-category", type=int, default=12)
     parser.add_argument("--prefer", default="fidelity")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -56,24 +57,32 @@ def main() -> None:
         width = max(item.shape[1] for item in rows)
         sheet = np.concatenate([padded(item, width) for item in rows])
         path = arguments.out / f"sheet-{category}.webp"
-        Image.fromarray(sheet).save(path, quality=80, method=4)
+        Image.fromarray(sheet).save(path, quality=70, method=6)
         print(path, sheet.shape)
 
 
 def row(
     entry: Entry, store: ImageStore, agent: TraceAgent, sources: Path, prefer: str
 ) -> NDArray[np.uint8]:
-    """One logo: source, default, ours."""
+    """One logo: source, default, ours after one trace and after `TRACES`."""
     rgba = store.input(entry.id)
     height, width = rgba.shape[:2]
     size = (SCALE * width, SCALE * height)
     source = resize(render_svg((sources / entry.name).read_bytes(), max(size)), *size, kind="area")
     plain = trace(rgba, Settings()).svg
-    ours = agent.trace(rgba, prefer=prefer)
+    ours = [agent.trace(rgba, prefer=prefer, traces=count) for count in (1, TRACES)]
+    same = ours[0].svg == ours[1].svg
+    captions = ["ours", f"best of {TRACES}, the same" if same else f"best of {TRACES}"]
     cells = [
         cell(source, f"{entry.name}"),
         cell(render(plain, *size), f"default, {len(plain)} bytes"),
-        cell(render(ours.svg, *size), f"ours, {len(ours.svg)} bytes: {describe(ours.settings)}"),
+        *(
+            cell(
+                render(drawn.svg, *size),
+                f"{caption}, {len(drawn.svg)} bytes: {describe(drawn.settings)}",
+            )
+            for drawn, caption in zip(ours, captions, strict=True)
+        ),
     ]
     return np.concatenate(cells, axis=1)
 

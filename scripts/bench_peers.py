@@ -1,0 +1,183 @@
+r"""Other tracers on the same held-out logos, before the same judge.
+
+    python -m venv PEERS
+    PEERS/bin/pip install vtracer==1.0.0a4 potracer pillow
+    npm pack imagetracerjs && tar xf imagetracerjs-*.tgz
+    python -m scripts.bench_peers --run RUN --python PEERS/bin/python \
+        --imagetracer package/imagetracer_v1.2.6.js
+
+RUN is a trained run directory; logos of its test split are judged, as many of each category as
+`--images`. Each tracer gets the logo as a transparent PNG of its input size, and its own defaults.
+What is not given is left out. Potrace draws the logos of one colour only, and is compared on those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from svgelements import Close, CubicBezier, Line, Move, QuadraticBezier
+from svgelements import Path as Outline
+
+from scripts.bench_agent import chosen_entries
+from vtrain import RunDirectory, TraceAgent, trace
+from vtrain.data.records import Entry
+from vtrain.data.store import ImageStore
+from vtrain.scoring.reference import Reference
+from vtrain.scoring.score import score
+from vtrain.tracing.parameters import PRESETS
+from vtrain.tracing.render import render
+from vtrain.validation.statistics import mean_interval
+
+HERE = Path(__file__).parent / "peers"
+DEFAULT = "VTracer 0.6 default"
+OWN = ("default", "flattened", "poster", "photo")
+TASTES = ("fidelity", "balanced", "compact")
+FILES = {
+    "vtracer-1.0": "VTracer 1.0.0a4 default",
+    "vtracer-1.0-simplify": "VTracer 1.0.0a4 simplify=1",
+    "potrace": "potrace (one colour)",
+    "imagetracerjs": "imagetracerjs default",
+}
+_PATH = re.compile(r"<path\b[^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One tracer's drawing of one logo.
+
+    Attributes:
+        looks: Its appearance.
+        size: Of the file as the tracer writes it (bytes).
+    """
+
+    looks: float
+    size: int
+
+
+def main() -> None:
+    """Trace, judge, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--python", type=Path, help="interpreter with the other tracers")
+    parser.add_argument("--imagetracer", type=Path, help="imagetracerjs's file")
+    parser.add_argument("--images", type=int, default=40, help="of each category")
+    arguments = parser.parse_args()
+    run = RunDirectory.open(arguments.run)
+    entries = chosen_entries(run, arguments.images)
+    store, agent = ImageStore(run.images), TraceAgent.from_run(run)
+    found: dict[str, dict[str, Drawing]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for entry in entries:
+            write(store.input(entry.id), folder, entry.id)
+        if arguments.python:
+            subprocess.run([arguments.python, HERE / "trace.py", folder], check=True)
+        if arguments.imagetracer:
+            program = ["node", HERE / "imagetracer.js", arguments.imagetracer, folder]
+            subprocess.run(program, check=True)
+        for entry in entries:
+            reference = Reference.of(store.reference(entry.id))
+            for tracer, svg in drawings(entry, store.input(entry.id), agent, folder):
+                found.setdefault(tracer, {})[entry.id] = judged(reference, svg)
+    report(found, entries)
+
+
+def write(rgba: NDArray[np.uint8], folder: Path, name: str) -> None:
+    """The logo in the forms that the tracers read."""
+    height, width = rgba.shape[:2]
+    Image.fromarray(rgba).save(folder / f"{name}.png")
+    (folder / f"{name}.{width}x{height}.rgba").write_bytes(rgba.tobytes())
+
+
+def drawings(
+    entry: Entry, rgba: NDArray[np.uint8], agent: TraceAgent, folder: Path
+) -> Iterator[tuple[str, str]]:
+    """Name of the tracer and its SVG, of all that there are."""
+    for preset in OWN:
+        yield f"VTracer 0.6 {preset}", trace(rgba, PRESETS[preset]).svg
+    for taste in TASTES:
+        yield f"vtrain {taste}, one trace", agent.trace(rgba, prefer=taste).svg
+    height, width = rgba.shape[:2]
+    for suffix, tracer in FILES.items():
+        path = folder / f"{entry.id}.{suffix}.svg"
+        if path.exists():
+            svg = path.read_text("utf-8")
+            if "viewBox" not in svg:
+                svg = svg.replace("<svg ", f'<svg viewBox="0 0 {width} {height}" ', 1)
+            yield tracer, svg
+
+
+def judged(reference: Reference, svg: str) -> Drawing:
+    """Looks and size. The outlines are read from a copy in the form that the judge reads."""
+    picture = render(svg, reference.width, reference.height)
+    return Drawing(score(reference, picture, plain(svg)).appearance, len(svg.encode()))
+
+
+def plain(svg: str) -> str:
+    """The same outlines in absolute lines and cubic curves."""
+    view = re.search(r'viewBox="[^"]*"', svg)
+    if view is None:
+        raise ValueError("a drawing without viewBox")
+    paths = []
+    for tag in _PATH.findall(svg):
+        data = re.search(r'\bd="([^"]*)"', tag)
+        moved = re.search(r'transform="translate\(([-0-9.]+)[ ,]+([-0-9.]+)\)"', tag)
+        outline = Outline(data[1] if data else "")
+        if moved:
+            outline = abs(outline * f"translate({moved[1]},{moved[2]})")
+        paths.append(f'<path d="{"".join(segments(outline))}" fill="#000000"/>')
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {view[0]}>{"".join(paths)}</svg>'
+
+
+def segments(outline: Outline) -> Iterator[str]:
+    """Its segments as the judge reads them."""
+    for part in outline:
+        if isinstance(part, Move):
+            yield f"M{part.end.x:.3f} {part.end.y:.3f}"
+        elif isinstance(part, Close):
+            yield "Z"
+        elif isinstance(part, Line):
+            yield f"L{part.end.x:.3f} {part.end.y:.3f}"
+        elif isinstance(part, CubicBezier):
+            places = (part.control1, part.control2, part.end)
+            yield "C" + " ".join(f"{place.x:.3f} {place.y:.3f}" for place in places)
+        elif isinstance(part, QuadraticBezier):
+            # Raised by one degree, which changes nothing.
+            first = part.start + (part.control - part.start) * (2 / 3)
+            second = part.end + (part.control - part.end) * (2 / 3)
+            places = (first, second, part.end)
+            yield "C" + " ".join(f"{place.x:.3f} {place.y:.3f}" for place in places)
+        else:
+            raise TypeError(f"a segment of kind {type(part).__name__}")
+
+
+def report(found: Mapping[str, Mapping[str, Drawing]], entries: Sequence[Entry]) -> None:
+    """Print each tracer's difference to VTracer's default on the logos that it draws."""
+    plainly = found[DEFAULT]
+    print("| tracer | logos | gain in looks | looks better | bytes |")
+    print("| --- | --- | --- | --- | --- |")
+    for tracer, own in found.items():
+        if tracer == DEFAULT:
+            continue
+        drawn = [entry for entry in entries if entry.id in own]
+        gains = [own[entry.id].looks - plainly[entry.id].looks for entry in drawn]
+        interval = mean_interval(gains, groups=[entry.brand for entry in drawn])
+        ratios = [np.log2(own[entry.id].size / plainly[entry.id].size) for entry in drawn]
+        print(
+            f"| {tracer} | {len(drawn)} | {interval.value:+.2f} "
+            f"[{interval.low:+.2f}, {interval.high:+.2f}] | "
+            f"{np.mean(np.array(gains) > 0):.0%} | {2 ** np.mean(ratios):.2f}x |"
+        )
+
+
+if __name__ == "__main__":
+    main()
