@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.monitoring.web_runs import append
-from vtrain.monitoring.web.columns import Columns, key
+from vtrain.monitoring.web.columns import Columns, inner
 from vtrain.monitoring.web.follow import Place, read_on
 
 
@@ -106,7 +106,7 @@ def test_what_is_no_place_is_refused(text: str) -> None:
 
 def test_columns_grow_with_the_file_and_begin_again_with_another(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    columns = Columns(path, {"x": key("x"), "deep": key("wall", "y")})
+    columns = Columns(path, {"x": "x", "deep": inner("wall", "y")})
     append(path, {"x": 1, "wall": {"y": 5}}, {"x": None})
     columns.refresh()
     with path.open("ab") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,17 @@ class _Dashboard:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        threading.Thread(target=self._read_ahead, daemon=True).start()
         yield
         await run_in_threadpool(self._studio.close)
+
+    def _read_ahead(self) -> None:
+        """Read the runs before somebody asks for them: a long one takes a second."""
+        for view in self._runs.views():
+            with view.lock, contextlib.suppress(DataError):  # whoever asks is told
+                if self._closing():
+                    return
+                view.refresh()
 
     def page(self, request: Request) -> Response:
         """The one page there is; its script finds out which run it is about."""

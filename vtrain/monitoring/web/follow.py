@@ -17,7 +17,7 @@ from vtrain.errors import DataError
 
 _BEFORE = 64
 """Bytes before a place that say whether it is still the same file (bytes)."""
-_BLOCK = 2**20
+_BLOCK = 2**18
 _WRITTEN = re.compile(r"([0-9]{1,18})-([0-9a-f]{8})")
 
 

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import psutil
 
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.errors import CheckpointError, DataError
-from vtrain.monitoring.report import RunReport, ended, progress, report, total_traces
+from vtrain.monitoring.report import ended, progress, total_traces, usage
+from vtrain.monitoring.summary import read_samples, summarise
 from vtrain.monitoring.web.charts import CHARTS, points
 from vtrain.monitoring.web.runs import RunView, is_alert
 from vtrain.rundir import RunDirectory, read_json, read_jsonl
@@ -39,14 +40,7 @@ def overview(view: RunView) -> dict[str, Any]:
     """
     with view.lock:
         view.refresh()
-        recent = list(view.metrics.recent)
-        known = {id(record) for record in recent}
-        older = [record for record in view.metrics.marked if id(record) not in known]
-        records = [
-            record
-            for record in (*older, *recent)
-            if isinstance(record.get("traces"), int) and isinstance(record.get("update"), int)
-        ]
+        records = _records(view)
         events = [*view.events.marked, *view.events.recent]
         sample = view.samples.recent[-1] if view.samples.recent else None
     identity = _optional(view.run.identity)
@@ -281,19 +275,34 @@ def histograms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def advice(view: RunView) -> list[Any]:
-    """What the report advises; nothing where it gives no advice.
+def advice(view: RunView) -> list[dict[str, Any]]:
+    """What would make the run's training faster, the largest gain first.
 
     Raises:
         DataError: A file of the run cannot be read.
     """
-    if "advice" not in {item.name for item in fields(RunReport)}:
-        return []
     kept = view.kept.get("advice")
     if kept is None or time.monotonic() - kept[0] > _ADVICE_S:
-        kept = (time.monotonic(), [*asdict(report(view.run)).get("advice", ())])
+        with view.lock:
+            view.refresh()
+            records = _records(view)
+        samples = read_samples(view.run)
+        found = usage(view.run, records, samples, summarise(samples))[1]
+        kept = (time.monotonic(), [asdict(item) for item in found])
         view.kept["advice"] = kept
     return list(kept[1])
+
+
+def _records(view: RunView) -> list[dict[str, Any]]:
+    """The newest updates, and before them those with a check. The caller holds the lock."""
+    recent = list(view.metrics.recent)
+    known = {id(record) for record in recent}
+    older = [record for record in view.metrics.marked if id(record) not in known]
+    return [
+        record
+        for record in (*older, *recent)
+        if isinstance(record.get("traces"), int) and isinstance(record.get("update"), int)
+    ]
 
 
 def without_path(text: str, run: RunDirectory) -> str:

@@ -47,7 +47,9 @@ class LiveChart {
     parent.append(this.figure);
     this.holder.addEventListener("keydown", (event) => this.key(event));
     this.planned = false;
+    this.seen = true;  // until the observer says otherwise
     this.set(spec);
+    new IntersectionObserver((entries) => this.see(entries[entries.length - 1].isIntersecting), { rootMargin: "200px" }).observe(this.figure);
     new ResizeObserver(() => this.resize()).observe(this.holder);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.build());
   }
@@ -74,10 +76,22 @@ class LiveChart {
       this.spec.lines.forEach((line, i) => this.data[i + 1].push(figureOf(record, line.key)));
     }
     if (this.empty) return this.set(this.spec);
-    if (this.planned) return;
+    this.stale = true;
+    this.plan();
+  }
+
+  see(seen) {
+    this.seen = seen;
+    this.plan();
+  }
+
+  /* Draw what is new with the next frame, once it is on the screen: drawing is what costs time. */
+  plan() {
+    if (!this.stale || !this.seen || this.planned) return;
     this.planned = true;
     requestAnimationFrame(() => {
-      this.planned = false;
+      this.planned = this.stale = false;
+      if (!this.plot) return;
       this.plot.setData(this.data);
       this.tell();
     });
