@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.monitoring.web_runs import append, make_run, metrics_record
-from vtrain.monitoring.web import live
+from tests.monitoring.web_runs import append, make_run, metrics_record, sample_record
+from vtrain.files import read_jsonl
+from vtrain.monitoring import storage
+from vtrain.monitoring.storage import SampleWriter
+from vtrain.monitoring.summary import SAMPLES
+from vtrain.monitoring.web import live, views
 from vtrain.monitoring.web.follow import Place
 from vtrain.monitoring.web.live import Live, parse_places
 from vtrain.monitoring.web.runs import FILES, RunView, run_id
@@ -85,6 +89,9 @@ class Client:
             self.records.setdefault(fields["event"], []).extend(records)
             self.last = fields["id"]
 
+    def times(self) -> list[float]:
+        return [record["time"] for record in self.records.get("samples", [])]
+
     def updates(self) -> list[int]:
         return [record["update"] for record in self.records.get("metrics", [])]
 
@@ -148,6 +155,41 @@ def test_a_replaced_file_makes_the_client_load_again(run: RunDirectory) -> None:
     assert client.resets == 1
     assert client.updates() == [1, 2, 3, 4, 5]
     assert client.ended == 2
+
+
+def test_samples_that_are_put_together_make_the_client_load_again_and_go_on(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "MOST", 20)
+    monkeypatch.setattr(storage, "_FULL", 6)
+    monkeypatch.setattr(storage, "_OLD", 6)
+    path, client, shown = run.resource_monitoring / SAMPLES, Client(), list[float]()
+    numbers = iter(range(4, 60))
+    view = RunView(run_id(run.root), run)
+    with SampleWriter(path) as writer:
+
+        def sample() -> None:
+            for number in numbers:
+                writer.write(sample_record(number))
+                return
+
+        while (last := next(numbers, None)) is not None:
+            # As the page does: everything as it is now, then the news from there on.
+            writer.write(sample_record(last))
+            told = views.curves(view, 700)
+            shown = next(chart["points"][0] for chart in told["charts"] if chart["id"] == "cpu")
+            place = {"metrics": told["metrics"], "events": "0-00000000", "samples": told["samples"]}
+            resets, client.records = client.resets, {}
+
+            def enough(resets: int = resets) -> bool:
+                return client.resets > resets or client.times()[-1:] == [sample_record(59)["time"]]
+
+            client.listen(run, parse_places(".".join(place.values())), enough, sample)
+            shown += client.times()
+
+    assert client.resets > 1
+    assert shown == sorted(set(shown))
+    assert shown == [record["time"] for record in read_jsonl(path)]
 
 
 @pytest.mark.parametrize("text", ["", "1", "0-00000000", "0-00000000.0-00000000.x", "a.b.c"])

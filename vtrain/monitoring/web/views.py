@@ -15,7 +15,7 @@ import psutil
 
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.errors import CheckpointError, DataError
-from vtrain.monitoring.report import ended, progress, total_traces, usage
+from vtrain.monitoring.report import active_alerts, ended, progress, total_traces, usage
 from vtrain.monitoring.summary import read_samples, summarise
 from vtrain.monitoring.web.charts import CHARTS, points
 from vtrain.monitoring.web.runs import RunView, is_alert
@@ -33,7 +33,7 @@ ROWS = "rows.jsonl"
 
 
 def overview(view: RunView) -> dict[str, Any]:
-    """How a run is: state, progress, the newest sample. Without its history.
+    """How a run is: state, progress, the newest sample, levels of open alerts. Not its history.
 
     Raises:
         DataError: A file cannot be read.
@@ -42,6 +42,7 @@ def overview(view: RunView) -> dict[str, Any]:
         view.refresh()
         records = _records(view)
         events = [*view.events.marked, *view.events.recent]
+        open_ = active_alerts(list(view.events.marked))
         sample = view.samples.recent[-1] if view.samples.recent else None
     identity = _optional(view.run.identity)
     why = ended(events)
@@ -56,11 +57,12 @@ def overview(view: RunView) -> dict[str, Any]:
         **state(view.run, why),
         "progress": asdict(found) if found else None,
         "sample": sample,
+        "open_alerts": [str(alert.get("level")) for alert in open_],
     }
 
 
 def run_page(view: RunView) -> dict[str, Any]:
-    """`overview` with events, alerts and the place in the events that it was made at.
+    """`overview` with the newest events, the newest and the open alerts, and the place in the events that it was made at.
 
     Raises:
         DataError: A file cannot be read.
@@ -68,7 +70,10 @@ def run_page(view: RunView) -> dict[str, Any]:
     with view.lock:
         told = overview(view)
         events = list(view.events.recent)[-_EVENTS:]
-        alerts = [event for event in view.events.marked if is_alert(event)][-_EVENTS:]
+        found = [event for event in view.events.marked if is_alert(event)]
+        open_ = active_alerts(found)
+        older = [event for event in found[:-_EVENTS] if event in open_]
+        alerts = older + found[-_EVENTS:]
         place = str(view.events.place)
     return {**told, "events": events, "alerts": alerts, "place": place}
 
