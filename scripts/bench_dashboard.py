@@ -50,7 +50,7 @@ CHARTS = 11
 
 
 def load(points: int, rounds: int) -> None:
-    """Print how long the page of a run takes until it is drawn and live, and how smooth it stays."""
+    """Print how long the page of a run takes to be drawn and live, and how smooth it stays."""
     with tempfile.TemporaryDirectory() as folder:
         run = long_run(Path(folder) / "run", points)
         print(f"{points} updates, {run.metrics.stat().st_size / 1e6:.0f} MB")
@@ -78,8 +78,8 @@ def show(run: RunDirectory, server: Server, browser: Browser, name: str) -> None
     rest = (now.user + now.system + now.nice - busy.user - busy.system - busy.nice - ours) / ready
     print(
         f"{name}: drawn and live after {ready:.2f} s; CPU time of the server "
-        f"{spent.server - before.server:.2f} s, of Chromium {spent.browser - before.browser:.2f} s; "
-        f"others kept {max(0.0, rest):.1f} cores busy"
+        f"{spent.server - before.server:.2f} s, of Chromium "
+        f"{spent.browser - before.browser:.2f} s; others kept {max(0.0, rest):.1f} cores busy"
     )
 
 
@@ -110,6 +110,54 @@ def follow(run: RunDirectory, browser: Browser, points: int) -> None:
     )
 
 
+def clients(count: int, seconds: float) -> None:
+    """Print what clients that read one byte a second take of the server of a run that goes on."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = long_run(Path(folder) / "run", 2000)
+        with serving(run) as server, contextlib.ExitStack() as stack:
+            go_on(run, server, [], 5.0, first=2001)  # what it reads and imports at first
+            print(f"nobody connected: {go_on(run, server, [], seconds, first=3001)}")
+            slow = [stack.enter_context(connect(run, server)) for _ in range(count)]
+            for turn in range(3):
+                told = go_on(run, server, slow, seconds, first=(4 + turn) * 1000 + 1)
+                print(f"{count} clients, after {(turn + 1) * seconds:.0f} s: {told}")
+
+
+def connect(run: RunDirectory, server: Server) -> socket.socket:
+    """A client of the stream of a run, from the start of its files."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.connect(("127.0.0.1", server.port))
+    path = f"/api/runs/{run_id(run.root)}/stream?from=0-00000000.0-00000000.0-00000000"
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    client.setblocking(False)
+    return client
+
+
+def go_on(
+    run: RunDirectory, server: Server, slow: list[socket.socket], seconds: float, *, first: int
+) -> str:
+    """Let a run go on, with an update and a sample a second, and tell what the server takes."""
+    source = random.Random(first)  # noqa: S311
+    before, began, number = cpu(server.process), time.monotonic(), first
+    with (
+        JsonlWriter(run.metrics) as metrics,
+        JsonlWriter(run.resource_monitoring / SAMPLES) as samples,
+    ):
+        while time.monotonic() < began + seconds:
+            metrics.write(update(number, source))
+            samples.write(sample(number, source))
+            for client in slow:
+                with contextlib.suppress(BlockingIOError, ConnectionResetError):
+                    client.recv(1)
+            number += 1
+            time.sleep(max(0.0, began + number - first - time.monotonic()))
+    share = (cpu(server.process) - before) / (time.monotonic() - began)
+    served = [item.status for item in server.process.net_connections("tcp")].count("ESTABLISHED")
+    memory = server.process.memory_info().rss / 2**20
+    return f"{share:.2%} of a core, {memory:.0f} MiB resident, {served} still connected"
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running `vtrain monitor serve`."""
@@ -119,6 +167,7 @@ class Server:
 
     @property
     def port(self) -> int:
+        """Where it listens."""
         return int(self.address.rsplit(":", 1)[1].strip("/"))
 
 
@@ -131,6 +180,7 @@ class Spent:
 
     @classmethod
     def of(cls, server: psutil.Process, browser: Browser) -> Spent:
+        """What the processes have used until now."""
         return cls(cpu(server), sum(cpu(process) for process in browser.processes()))
 
 
@@ -150,8 +200,8 @@ def serving(run: RunDirectory) -> Iterator[Server]:
         text=True,
     )
     try:
-        assert process.stdout is not None
-        yield Server(psutil.Process(process.pid), process.stdout.readline().strip())
+        address = process.stdout.readline().strip() if process.stdout else ""
+        yield Server(psutil.Process(process.pid), address)
     finally:
         process.kill()
         process.communicate()
@@ -239,4 +289,3 @@ def profile(folder: Path, turn: int) -> Path:
     path = folder / f"profile-{turn}"
     path.mkdir()
     return path
-

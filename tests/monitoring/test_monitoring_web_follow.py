@@ -138,7 +138,7 @@ def test_columns_grow_with_the_file_and_begin_again_with_another(tmp_path: Path)
 
 @pytest.mark.usefixtures("few_samples")
 def test_samples_that_are_put_together_are_read_again_without_gap_or_repetition(
-    tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "samples.jsonl"
     columns, replaced = Columns(path, {"time": "time"}), 0

@@ -62,7 +62,8 @@ def overview(view: RunView) -> dict[str, Any]:
 
 
 def run_page(view: RunView) -> dict[str, Any]:
-    """`overview` with the newest events, the newest and the open alerts, and the place in the events that it was made at.
+    """`overview` with the newest events, the newest and the open alerts, and the place in the
+    events that it was made at.
 
     Raises:
         DataError: A file cannot be read.
