@@ -6,12 +6,14 @@ The commands are those of `scripts/bench_monitoring.py`: `load` and `clients`.
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,23 +116,34 @@ def clients(count: int, seconds: float) -> None:
     """Print what clients that read one byte a second take of the server of a run that goes on."""
     with tempfile.TemporaryDirectory() as folder:
         run = long_run(Path(folder) / "run", 2000)
-        with serving(run) as server, contextlib.ExitStack() as stack:
+        with serving(run) as server:
             go_on(run, server, [], 5.0, first=2001)  # what it reads and imports at first
             print(f"nobody connected: {go_on(run, server, [], seconds, first=3001)}")
-            slow = [stack.enter_context(connect(run, server)) for _ in range(count)]
-            for turn in range(3):
-                told = go_on(run, server, slow, seconds, first=(4 + turn) * 1000 + 1)
-                print(f"{count} clients, after {(turn + 1) * seconds:.0f} s: {told}")
+            start, number = "0-00000000.0-00000000.0-00000000", 4001
+            for name, begin in (("from now on", ""), ("from the start of the files", start)):
+                with contextlib.ExitStack() as stack:
+                    slow = [stack.enter_context(connect(run, server, begin)) for _ in range(count)]
+                    for turn in range(2):
+                        told = go_on(run, server, slow, seconds, first=number)
+                        print(f"{count} clients {name}, part {turn + 1}: {told}")
+                        number += 1000
 
 
-def connect(run: RunDirectory, server: Server) -> socket.socket:
-    """A client of the stream of a run, from the start of its files."""
+def connect(run: RunDirectory, server: Server, begin: str) -> socket.socket:
+    """A client of the stream of a run, from some place in its files; empty for now."""
+    api = f"{server.address}api/runs/{run_id(run.root)}"
+    if not begin:
+        told = [
+            json.load(urllib.request.urlopen(address))  # noqa: S310 - it is our own
+            for address in (f"{api}/curves", api)
+        ]
+        begin = f"{told[0]['metrics']}.{told[1]['place']}.{told[0]['samples']}"
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     client.connect(("127.0.0.1", server.port))
-    path = f"/api/runs/{run_id(run.root)}/stream?from=0-00000000.0-00000000.0-00000000"
+    path = f"/api/runs/{run_id(run.root)}/stream?from={begin}"
     client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-    client.setblocking(False)
+    client.settimeout(0.0)
     return client
 
 

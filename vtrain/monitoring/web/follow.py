@@ -91,6 +91,21 @@ def read_on(path: Path, place: Place, *, limit: int = _BLOCK) -> Piece:
     return Piece(lines, reached, again, more=more and bool(lines))
 
 
+def is_at(path: Path, place: Place) -> bool:
+    """Whether a place is one of a file as it is now: the bytes before it are the same.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return _is_there(file, place)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
 def _is_there(file: BinaryIO, place: Place) -> bool:
     return place.offset <= file.seek(0, 2) and _check(file, place.offset) == place.check
 

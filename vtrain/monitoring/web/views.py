@@ -62,8 +62,9 @@ def overview(view: RunView) -> dict[str, Any]:
 
 
 def run_page(view: RunView) -> dict[str, Any]:
-    """`overview` with the newest events, the newest and the open alerts, and the place in the
-    events that it was made at.
+    """`overview` with events, alerts and the place in the events that it was made at.
+
+    Of the alerts there are the newest ones and all that are open.
 
     Raises:
         DataError: A file cannot be read.
