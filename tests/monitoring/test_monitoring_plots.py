@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -14,6 +15,11 @@ from vtrain.images import read
 from vtrain.monitoring.plots import resources, training
 from vtrain.monitoring.summary import SAMPLES
 from vtrain.rundir import RunDirectory
+
+
+def values(data: object) -> list[float]:
+    found: list[float] = np.asarray(data, np.float64).tolist()
+    return found
 
 
 @pytest.fixture
@@ -28,10 +34,10 @@ def test_curves_of_training_hold_what_was_recorded(run: RunDirectory) -> None:
     panels = {axes.get_title(loc="left"): axes for axes in figure.axes}
     utility = {line.get_label(): line for line in panels["Utility over the baseline"].lines}
 
-    assert list(utility["training"].get_xdata()) == [1, 2, 3, 4, 5, 6]
-    assert list(utility["training"].get_ydata()) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    assert list(utility["validation"].get_xdata()) == [6]
-    assert list(utility["validation"].get_ydata()) == [1.25]
+    assert values(utility["training"].get_xdata()) == [1, 2, 3, 4, 5, 6]
+    assert values(utility["training"].get_ydata()) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    assert values(utility["validation"].get_xdata()) == [6]
+    assert values(utility["validation"].get_ydata()) == [1.25]
     assert "Losses" not in panels  # none is recorded
 
 
@@ -42,8 +48,8 @@ def test_resources_are_drawn_over_the_time_since_the_first_sample(run: RunDirect
     assert figure is not None
     cpu = figure.axes[0].lines[0]
 
-    assert list(cpu.get_xdata()) == pytest.approx([0, 1 / 60, 2 / 60, 3 / 60, 60, 60])
-    assert list(cpu.get_ydata()) == [150, 150, 150, 150, 90, 110]
+    assert values(cpu.get_xdata()) == pytest.approx([0, 1 / 60, 2 / 60, 3 / 60, 60, 60])
+    assert values(cpu.get_ydata()) == [150, 150, 150, 150, 90, 110]
     assert figure.axes[-1].get_xlabel() == "time since the first sample (min)"
     assert not any("GPU" in axes.get_title(loc="left") for axes in figure.axes)
 

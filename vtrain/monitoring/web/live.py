@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic_core import from_json
@@ -28,7 +28,9 @@ _RETRY_MS = 2000
 _PIECE = 128 * 1024
 """About the most that one message carries (bytes)."""
 _KEPT = 64
-_NO_FILE = (0, 0, 0)
+Mark = tuple[int, int, int]
+"""Inode, size (bytes) and time of the last change (ns) of a file: what changes when it does."""
+_NO_FILE: Mark = (0, 0, 0)
 
 
 def parse_places(text: str) -> dict[str, Place] | None:
@@ -42,10 +44,11 @@ def parse_places(text: str) -> dict[str, Place] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A piece of a file, and its records as the lines of a message; empty without a record."""
+    """A piece of a file as it was at a look, and its records as the lines of a message."""
 
     piece: Piece
     data: bytes
+    mark: Mark
 
 
 @dataclass(slots=True)
@@ -57,24 +60,32 @@ class Parts:
 
     _kept: OrderedDict[tuple[Path, Place], _Part] = field(default_factory=OrderedDict)
 
-    def read(self, path: Path, place: Place) -> _Part:
+    def read(self, path: Path, place: Place, mark: Mark) -> _Part:
         """What a file holds after a place.
+
+        Args:
+            path: The file.
+            place: Where to begin.
+            mark: The file's at this look.
 
         Raises:
             DataError: The file cannot be read.
         """
         key = path, place
         part = self._kept.get(key)
+        if part is not None and part.mark == mark:
+            return part
         # The same bytes at both ends: what was read is what stands there still.
         if part is not None and is_at(path, place) and is_at(path, part.piece.place):
-            self._kept.move_to_end(key)
-            return part
-        piece = read_on(path, place, limit=_PIECE)
-        # A bare carriage return would end a line of the stream; JSON means nothing by it.
-        records = (line.replace(b"\r", b"") for line in piece.lines if _is_record(line))
-        part = _Part(piece, b"".join(b"data: " + line + b"\n" for line in records))
-        if piece.lines and not piece.again:
+            part = replace(part, mark=mark)
+        else:
+            piece = read_on(path, place, limit=_PIECE)
+            # A bare carriage return would end a line of the stream; JSON means nothing by it.
+            records = (line.replace(b"\r", b"") for line in piece.lines if _is_record(line))
+            part = _Part(piece, b"".join(b"data: " + line + b"\n" for line in records), mark)
+        if part.piece.lines and not part.piece.again:
             self._kept[key] = part
+            self._kept.move_to_end(key)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return part
@@ -105,7 +116,7 @@ class Live:
         self._parts = parts
         self._lost = places is None
         self._places = dict(places or dict.fromkeys(FILES, Place()))
-        self._marks: dict[str, tuple[int, ...]] = {}
+        self._marks: dict[str, Mark] = {}
         self._closing = closing
         self._on_end = on_end
 
@@ -153,7 +164,7 @@ class Live:
             more = True
             while more:
                 try:
-                    part = self._parts.read(path, self._places[name])
+                    part = self._parts.read(path, self._places[name], mark)
                 except DataError:  # the network file system may be back at the next look
                     mark = _NO_FILE
                     break
@@ -181,7 +192,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def _mark(path: Path) -> tuple[int, ...]:
+def _mark(path: Path) -> Mark:
     """What changes when a file grows or is replaced; looking costs microseconds."""
     try:
         status = path.stat()
