@@ -43,7 +43,10 @@ class LiveChart {
     this.caption = document.createElement("figcaption");
     this.holder.tabIndex = 0;
     this.holder.setAttribute("role", "img");
-    this.figure.append(this.heading, this.holder, this.caption);
+    this.spoken = document.createElement("p");
+    this.spoken.className = "spoken";
+    this.spoken.setAttribute("aria-live", "polite");
+    this.figure.append(this.heading, this.holder, this.caption, this.spoken);
     parent.append(this.figure);
     this.holder.addEventListener("keydown", (event) => this.key(event));
     this.planned = false;
@@ -162,7 +165,7 @@ class LiveChart {
     this.holder.setAttribute("aria-label", `${this.spec.title}. ${words.join("; ")}. Arrow keys move along the curve.`);
   }
 
-  /* Arrow keys move the cursor; the legend tells the values there. */
+  /* Arrow keys move the cursor; the legend shows the values there, and screen readers say them. */
   key(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
     const ends = { Home: 0, End: this.data[0].length - 1 }[event.key];
@@ -171,6 +174,9 @@ class LiveChart {
     const last = this.data[0].length - 1;
     const at = ends === undefined ? Math.min(last, Math.max(0, (this.plot.cursor.idx ?? last) + step)) : ends;
     this.plot.setCursor({ left: this.plot.valToPos(this.data[0][at], "x"), top: 10 });
+    const x = this.data[0][at];
+    const words = this.spec.lines.map((line, i) => `${line.label} ${short(this.data[i + 1][at])}`);
+    this.spoken.textContent = `${this.spec.x === "time" ? new Date(1000 * x).toLocaleString() : `${this.spec.x} ${x}`}: ${words.join(", ")}`;
   }
 
   resize() {

@@ -87,7 +87,7 @@ function openAlerts(run) {
 
 /* A record as text, key by key. */
 function written(record) {
-  return Object.entries(record).map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
+  return Object.entries(record).filter(([, value]) => value !== "").map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
 }
 
 function progressOf(run) {
@@ -131,7 +131,7 @@ async function listPage() {
     }
     const rows = told.runs.flatMap((run) => run.validation.map((figure) => [names[run.id] || run.id, figure.taste,
       `${signed(figure.gain.value)} (${signed(figure.gain.low)} to ${signed(figure.gain.high)})`,
-      share(figure.better.value), number(figure.bytes_ratio), number(figure.segments_ratio), String(figure.n)]));
+      share(figure.better.value), number(figure.bytes_ratio), number(figure.segments_ratio), String(figure.n ?? "unknown")]));
     judged.replaceChildren(rows.length ? table("Newest validation of each run: the policy against VTracer's default",
       ["run", "taste", "gain (interval)", "looks better", "bytes (ratio)", "segments (ratio)", "images"], rows) : "");
     const known = told.runs.filter((run) => run.points[0].length);
@@ -349,11 +349,11 @@ class RunPage {
     const open = new Set([...newest.values()].filter((event) => event.level !== "resolved"));
     const rows = this.alerts.slice(-50).reverse().map((event) => {
       const { time, kind, level, message, hint, ...rest } = event;
-      return [String(time || "").slice(0, 19).replace("T", " "), levelText(level || kind), open.has(event) ? "open" : "over",
-        String(message || written(rest)), make("span", { class: "hint" }, String(hint || ""))];
+      return [levelText(level || kind), open.has(event) ? "open" : "over", make("span", { class: "words" }, String(message || written(rest))),
+        make("span", { class: "words" }, String(hint || "")), String(time || "").slice(0, 19).replace("T", " ")];
     });
     holder.replaceChildren(make("p", {}, open.size ? `Open now: ${open.size}.` : "No alert is open."),
-      rows.length ? table("Alerts, the newest first", ["time (UTC)", "level", "now", "what", "what to do"], rows) : "");
+      rows.length ? table("Alerts, the newest first", ["level", "now", "what", "what to do", "time (UTC)"], rows) : "");
   }
 
   async showAdvice() {
