@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import vtrain.monitoring.web
+from tests.monitoring.waiting import wait_for
 from tests.monitoring.web_runs import (
     AppClient,
     add_trouble,
@@ -121,6 +122,14 @@ def connect_runs(run: RunDirectory) -> list[dict[str, Any]]:
     with connect(Runs([], run.root.parent)) as client:
         told: list[dict[str, Any]] = client.get("/api/runs").json()["runs"]
         return told
+
+
+def test_runs_are_read_before_somebody_asks(run: RunDirectory) -> None:
+    runs = Runs([run.root])
+    with AppClient(build_app(runs, hosts=LOOPBACK)):
+        pass  # it starts and ends
+
+    assert wait_for(lambda: runs.views()[0].metrics.count == 5)
 
 
 def test_curves_hold_what_the_file_holds_and_grow(client: AppClient, run: RunDirectory) -> None:

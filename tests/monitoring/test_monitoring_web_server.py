@@ -341,6 +341,10 @@ def test_the_page_shows_alerts_and_advice_and_can_be_used_without_a_mouse(
         over = {"kind": "alert", "name": "disk_free", "level": "resolved", "message": "disk: free"}
         append(run.events, {**over, "subject": "", "time": "2026-11-26T17:00:00"})
         browser.until("document.querySelector('#alerts p').textContent === 'Open now: 1.'")
+        append(run.metrics, metrics_record(60, entropy=1.5))
+        entropy = "[...document.querySelectorAll('.chart')].find(n => n.innerText.includes('Entr'))"
+        browser.value(f"{entropy}.scrollIntoView(); 0")  # it is drawn when it is seen
+        browser.until(f"{entropy}.querySelector('figcaption').textContent.includes('now 1.50')")
         unnamed = browser.value(
             "[...document.querySelectorAll('a, button, select, [tabindex], meter, progress, img')]"
             ".filter(n => n.id !== 'main' && !n.textContent.trim() && !n.alt"
