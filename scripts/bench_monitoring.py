@@ -3,12 +3,15 @@
     python -m scripts.bench_monitoring overhead [--seconds 60] [--interval 1]
     python -m scripts.bench_monitoring training [--rounds 3] [--interval 1]
     python -m scripts.bench_monitoring advice
+    python -m scripts.bench_monitoring load [--points 100000] [--rounds 3]
+    python -m scripts.bench_monitoring clients [--clients 200] [--seconds 60]
 
 `overhead` lets two processes compute under a sampler and prints the sampler's CPU time as a share
 of one core, without its start. `training` trains on sample logos with a sampler and without, in
 turn, and prints the ratio of their speeds. `advice` trains in situations that are made to be bad,
 follows the advice that comes first, trains again, and prints the gain that was promised beside the
-one that came of it.
+one that came of it. `load` opens the dashboard of a run of many updates in a headless Chromium, and
+`clients` connects slow clients to it; both are in `scripts/bench_dashboard.py`.
 
 Run it on an idle machine.
 """
@@ -28,6 +31,7 @@ from statistics import median
 
 import psutil
 
+from scripts import bench_dashboard
 from vtrain.config.load import load_config
 from vtrain.data.prepare import prepare
 from vtrain.monitoring.report import report
@@ -147,7 +151,9 @@ def trained(
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("overhead", "training", "advice"))
+    parser.add_argument("what", choices=("overhead", "training", "advice", "load", "clients"))
+    parser.add_argument("--points", type=int, default=100_000)
+    parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--interval", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=3)
@@ -156,6 +162,10 @@ def main() -> None:
         overhead(options.seconds, options.interval)
     elif options.what == "training":
         training(options.rounds, options.interval)
+    elif options.what == "load":
+        bench_dashboard.load(options.points, options.rounds)
+    elif options.what == "clients":
+        bench_dashboard.clients(options.clients, options.seconds)
     else:
         advice()
 

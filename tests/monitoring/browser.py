@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
+
 
 class Browser:
     """A page in a headless Chromium that can reach nothing but this machine.
@@ -103,6 +105,11 @@ class Browser:
         while not self.value(f"Boolean({expression})"):
             assert time.monotonic() < end, f"never true: {expression}"
             self._read(0.1)
+
+    def processes(self) -> list[psutil.Process]:
+        """The browser and the processes that it started."""
+        root = psutil.Process(self._process.pid)
+        return [root, *root.children(recursive=True)]
 
     def size(self, width: int, height: int, *, dark: bool = False, mobile: bool = False) -> None:
         self.call(

@@ -74,6 +74,7 @@ def test_a_killed_sampler_changes_nothing_but_is_told(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
 
     with start_sampler(run, 0.05):
+        assert wait_for(lambda: len(samplers_of(os.getpid())) == 1)
         (sampler,) = samplers_of(os.getpid())
         sampler.kill()
         assert wait_for(lambda: ended(sampler))

@@ -9,16 +9,26 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import vtrain.monitoring.web
-from tests.monitoring.web_runs import AppClient, add_validation, append, make_run, metrics_record
+from tests.monitoring.waiting import wait_for
+from tests.monitoring.web_runs import (
+    AppClient,
+    add_trouble,
+    add_validation,
+    append,
+    make_run,
+    metrics_record,
+)
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.cli.monitor import serve
 from vtrain.errors import UsageError
+from vtrain.monitoring.report import report as read_report
 from vtrain.monitoring.web.app import build_app
 from vtrain.monitoring.web.guard import LOOPBACK, host_name, is_loopback, own_names
 from vtrain.monitoring.web.runs import Runs, run_id
@@ -114,6 +124,14 @@ def connect_runs(run: RunDirectory) -> list[dict[str, Any]]:
         return told
 
 
+def test_runs_are_read_before_somebody_asks(run: RunDirectory) -> None:
+    runs = Runs([run.root])
+    with AppClient(build_app(runs, hosts=LOOPBACK)):
+        pass  # it starts and ends
+
+    assert wait_for(lambda: runs.views()[0].metrics.count == 5)
+
+
 def test_curves_hold_what_the_file_holds_and_grow(client: AppClient, run: RunDirectory) -> None:
     before = client.get(api(run, "/curves?width=100")).json()
     append(run.metrics, metrics_record(6, validation_utility=1.25))
@@ -180,6 +198,34 @@ def test_alerts_are_told_apart_from_other_events(client: AppClient, run: RunDire
     append(run.events, alert, {"kind": "stage"})
 
     assert client.get(api(run)).json()["alerts"] == [alert]
+
+
+def test_alerts_are_open_until_they_are_resolved(client: AppClient, run: RunDirectory) -> None:
+    add_trouble(run)
+    told = client.get(api(run)).json()
+
+    assert [alert["level"] for alert in told["alerts"]] == ["warn", "warn", "critical", "resolved"]
+    assert told["open_alerts"] == ["critical", "warn"]
+    assert client.get("/api/runs").json()["runs"][0]["open_alerts"] == ["critical", "warn"]
+
+
+def test_an_alert_stays_told_while_it_is_open(client: AppClient, run: RunDirectory) -> None:
+    add_trouble(run)
+    others = ({"kind": "alert", "name": "entropy", "level": "resolved"} for _ in range(300))
+    append(run.events, *others)
+    told = client.get(api(run)).json()["alerts"]
+
+    assert [alert["name"] for alert in told[:3]] == ["memory", "disk_free", "entropy"]
+
+
+def test_advice_is_told_with_its_evidence_and_option(client: AppClient, run: RunDirectory) -> None:
+    add_trouble(run)
+    told = client.get(api(run, "/advice")).json()
+    report = read_report(run).advice
+
+    assert told == [asdict(item) for item in report]
+    assert "checks take 60% of the time" in told[0]["evidence"]
+    assert told[0]["change"].startswith("--set validation.every_updates=")
 
 
 def test_a_validation_is_told_with_what_was_chosen(client: AppClient, run: RunDirectory) -> None:

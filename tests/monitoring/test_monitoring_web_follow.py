@@ -11,9 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.monitoring.web_runs import append
-from vtrain.monitoring.web.columns import Columns, key
+from tests.monitoring.web_runs import append, sample_record
+from vtrain.files import read_jsonl
+from vtrain.monitoring import storage
+from vtrain.monitoring.storage import SampleWriter
+from vtrain.monitoring.web.columns import Columns, inner
 from vtrain.monitoring.web.follow import Place, read_on
+
+
+@pytest.fixture
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of samples is put together after 20 of them already."""
+    monkeypatch.setattr(storage, "MOST", 20)
+    monkeypatch.setattr(storage, "_FULL", 6)
+    monkeypatch.setattr(storage, "_OLD", 6)
 
 
 def known(column: NDArray[np.float64]) -> list[float]:
@@ -106,7 +117,7 @@ def test_what_is_no_place_is_refused(text: str) -> None:
 
 def test_columns_grow_with_the_file_and_begin_again_with_another(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    columns = Columns(path, {"x": key("x"), "deep": key("wall", "y")})
+    columns = Columns(path, {"x": "x", "deep": inner("wall", "y")})
     append(path, {"x": 1, "wall": {"y": 5}}, {"x": None})
     columns.refresh()
     with path.open("ab") as file:
@@ -123,3 +134,25 @@ def test_columns_grow_with_the_file_and_begin_again_with_another(tmp_path: Path)
     columns.refresh()
 
     assert columns.column("x").tolist() == [9.0]
+
+
+@pytest.mark.usefixtures("few_samples")
+def test_samples_that_are_put_together_are_read_again_without_gap_or_repetition(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "samples.jsonl"
+    columns, replaced = Columns(path, {"time": "time"}), 0
+    with SampleWriter(path) as writer:
+        for number in range(100):
+            writer.write(sample_record(number))
+            before = columns.count
+            if number % 3:  # not at every one
+                continue
+            columns.refresh()
+            replaced += columns.count < before
+            in_file = [record["time"] for record in read_jsonl(path)]
+
+            assert in_file == columns.column("time").tolist()
+            assert len(in_file) == columns.count
+
+    assert replaced > 3

@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.monitoring.web_runs import append, make_run, metrics_record
-from vtrain.monitoring.web import live
-from vtrain.monitoring.web.follow import Place
-from vtrain.monitoring.web.live import Live, parse_places
+from tests.monitoring.web_runs import append, make_run, metrics_record, sample_record
+from vtrain.files import read_jsonl
+from vtrain.monitoring import storage
+from vtrain.monitoring.storage import SampleWriter
+from vtrain.monitoring.summary import SAMPLES
+from vtrain.monitoring.web import live, views
+from vtrain.monitoring.web.follow import Piece, Place, read_on
+from vtrain.monitoring.web.live import Live, Parts, parse_places
 from vtrain.monitoring.web.runs import FILES, RunView, run_id
 from vtrain.rundir import RunDirectory
 
@@ -39,12 +43,14 @@ class Client:
         records: By the kind of the message.
         last: The id of the last message.
         ended: Streams that told that they ended (count).
+        parts: What its streams share with those of others.
     """
 
     records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     resets: int = 0
     last: str = ""
     ended: int = 0
+    parts: Parts = field(default_factory=Parts)
 
     def listen(
         self,
@@ -67,7 +73,7 @@ class Client:
                     gone.set()
 
             view = RunView(run_id(run.root), run)
-            stream = Live(view, places, closing=lambda: False, on_end=self._end)
+            stream = Live(view, places, parts=self.parts, closing=lambda: False, on_end=self._end)
             await asyncio.wait_for(stream({}, receive, send), 30)
 
         asyncio.run(until_enough())
@@ -84,6 +90,9 @@ class Client:
             records = [json.loads(value) for name, _, value in lines if name == "data"]
             self.records.setdefault(fields["event"], []).extend(records)
             self.last = fields["id"]
+
+    def times(self) -> list[float]:
+        return [record["time"] for record in self.records.get("samples", [])]
 
     def updates(self) -> list[int]:
         return [record["update"] for record in self.records.get("metrics", [])]
@@ -137,6 +146,44 @@ def test_a_piece_at_a_time_misses_nothing(
     assert client.updates() == list(range(1, 200))
 
 
+def test_clients_share_what_was_read_and_miss_nothing(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Place] = []
+
+    def counted(path: Path, place: Place, *, limit: int) -> Piece:
+        read.append(place)
+        return read_on(path, place, limit=limit)
+
+    monkeypatch.setattr(live, "read_on", counted)
+    first = Client()
+    first.listen(run, START, lambda: len(first.records) == 3)
+    before = len(read)
+    second = Client(parts=first.parts)
+    second.listen(run, START, lambda: len(second.records) == 3)
+    append(run.metrics, metrics_record(6))  # after the part that is kept
+    third = Client(parts=first.parts)
+    third.listen(run, START, lambda: third.updates()[-1:] == [6] and len(third.records) == 3)
+
+    assert before == 3
+    assert first.records == second.records
+    assert third.updates() == [1, 2, 3, 4, 5, 6]
+    assert len(read) == before + 1
+
+
+def test_what_was_read_of_a_file_that_was_replaced_is_not_shared(run: RunDirectory) -> None:
+    first = Client()
+    first.listen(run, START, lambda: len(first.records) == 3)
+    run.metrics.unlink()
+    append(run.metrics, *(metrics_record(number, note="longer") for number in range(1, 9)))
+    second = Client(parts=first.parts)
+
+    second.listen(run, START, lambda: second.updates()[-1:] == [8])
+
+    assert second.updates() == list(range(1, 9))
+    assert {record["note"] for record in second.records["metrics"]} == {"longer"}
+
+
 def test_a_replaced_file_makes_the_client_load_again(run: RunDirectory) -> None:
     client = Client()
     client.listen(run, START, lambda: len(client.records) == 3)
@@ -148,6 +195,41 @@ def test_a_replaced_file_makes_the_client_load_again(run: RunDirectory) -> None:
     assert client.resets == 1
     assert client.updates() == [1, 2, 3, 4, 5]
     assert client.ended == 2
+
+
+def test_samples_that_are_put_together_make_the_client_load_again_and_go_on(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "MOST", 20)
+    monkeypatch.setattr(storage, "_FULL", 6)
+    monkeypatch.setattr(storage, "_OLD", 6)
+    path, client, shown = run.resource_monitoring / SAMPLES, Client(), list[float]()
+    numbers = iter(range(4, 60))
+    view = RunView(run_id(run.root), run)
+    with SampleWriter(path) as writer:
+
+        def sample() -> None:
+            for number in numbers:
+                writer.write(sample_record(number))
+                return
+
+        while (last := next(numbers, None)) is not None:
+            # As the page does: everything as it is now, then the news from there on.
+            writer.write(sample_record(last))
+            told = views.curves(view, 700)
+            shown = next(chart["points"][0] for chart in told["charts"] if chart["id"] == "cpu")
+            place = {"metrics": told["metrics"], "events": "0-00000000", "samples": told["samples"]}
+            resets, client.records = client.resets, {}
+
+            def enough(resets: int = resets) -> bool:
+                return client.resets > resets or client.times()[-1:] == [sample_record(59)["time"]]
+
+            client.listen(run, parse_places(".".join(place.values())), enough, sample)
+            shown += client.times()
+
+    assert client.resets > 1
+    assert shown == sorted(set(shown))
+    assert shown == [record["time"] for record in read_jsonl(path)]
 
 
 @pytest.mark.parametrize("text", ["", "1", "0-00000000", "0-00000000.0-00000000.x", "a.b.c"])

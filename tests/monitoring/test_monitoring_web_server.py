@@ -19,7 +19,13 @@ import psutil
 import pytest
 
 from tests.monitoring.browser import Browser
-from tests.monitoring.web_runs import add_validation, append, make_run, metrics_record
+from tests.monitoring.web_runs import (
+    add_trouble,
+    add_validation,
+    append,
+    make_run,
+    metrics_record,
+)
 from vtrain.monitoring.web.runs import run_id
 from vtrain.rundir import RunDirectory
 
@@ -161,6 +167,33 @@ def test_clients_that_do_not_read_are_dropped_and_hold_up_nobody(
         connection.close()
 
 
+def test_a_client_that_reads_a_byte_at_a_time_leaves_little_unread(
+    run: RunDirectory, server: Server
+) -> None:
+    append(run.metrics, *(metrics_record(number, note="x" * 1000) for number in range(6, 20_000)))
+    process = psutil.Process(server.process.pid)
+    server.get(f"/api/runs/{run_id(run.root)}/curves")
+    before = process.memory_info().rss
+    slow = []
+    for _ in range(100):
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", server.port))
+        path = f"/api/runs/{run_id(run.root)}/stream?from=0-00000000.0-00000000.0-00000000"
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        slow.append(connection)
+    client = Stream(run)
+    client.listen(server, "0-00000000.0-00000000.0-00000000", until=19_999)
+    grown = process.memory_info().rss - before
+    for connection in slow:
+        assert connection.recv(1) == b"H"
+        connection.close()
+
+    assert client.updates == list(range(1, 20_000))
+    # Each has at most a message (128 KiB), its copy on the way, and the buffer (64 KiB): of 24 MB.
+    assert grown < 100 * 2**20
+
+
 def test_connections_beyond_the_most_are_closed_and_the_rest_go_on(server: Server) -> None:
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
     closed = 0
@@ -288,3 +321,47 @@ def test_the_page_shows_a_long_run_and_its_news(tmp_path: Path) -> None:
     assert named
     assert browser.problems == []
     assert {request.startswith(server.address) for request in browser.requests} == {True}
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
+def test_the_page_shows_alerts_and_advice_and_can_be_used_without_a_mouse(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    add_trouble(run)
+    (tmp_path / "profile").mkdir()
+    with Server(str(run.root)) as server, Browser(tmp_path / "profile") as browser:
+        browser.open(f"{server.address}run/{run_id(run.root)}")
+        browser.until("document.querySelector('#alerts li')")
+        rows = browser.value(
+            "[...document.querySelectorAll('#alerts tbody tr')].map("
+            "r => [...r.cells].slice(0, 4).map(c => c.textContent))"
+        )
+        advice = browser.value("document.querySelector('#alerts li').textContent")
+        browser.until("document.getElementById('connection').textContent === 'Live'")
+        over = {"kind": "alert", "name": "disk_free", "level": "resolved", "message": "disk: free"}
+        append(run.events, {**over, "subject": "", "time": "2026-11-26T17:00:00"})
+        browser.until("document.querySelector('#alerts p').textContent === 'Open now: 1.'")
+        append(run.metrics, metrics_record(60, entropy=1.5))
+        entropy = "[...document.querySelectorAll('.chart')].find(n => n.innerText.includes('Entr'))"
+        browser.value(f"{entropy}.scrollIntoView(); 0")  # it is drawn when it is seen
+        browser.until(f"{entropy}.querySelector('figcaption').textContent.includes('now 1.50')")
+        unnamed = browser.value(
+            "[...document.querySelectorAll('a, button, select, [tabindex], meter, progress, img')]"
+            ".filter(n => n.id !== 'main' && !n.textContent.trim() && !n.alt"
+            " && !n.getAttribute('aria-label')).length"
+        )
+        browser.value("document.querySelector('.chart [role=img]').focus(); 0")
+        browser.call("Input.dispatchKeyEvent", type="keyDown", key="Home")
+        spoken = browser.value("document.querySelector('.chart .spoken').textContent")
+
+    assert rows == [
+        ["resolved", "over", "load: 1.0 processes want each core", ""],
+        ["critical", "open", "disk: 0.40 GiB free", "Free some space."],
+        ["warn", "open", "memory: 87 % of 4.00 GiB are in use", "Use fewer workers."],
+        ["warn", "over", "load: 7.0 processes want each core", "Wait."],
+    ]
+    assert "checks take 60% of the time" in advice
+    assert "--set validation.every_updates=" in advice
+    assert unnamed == 0
+    assert spoken == "update 1: training 0.1000, validation none"
+    assert browser.problems == []

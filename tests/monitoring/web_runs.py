@@ -66,6 +66,44 @@ def make_run(folder: Path, *, updates: int = 5) -> RunDirectory:
     return run
 
 
+def add_trouble(run: RunDirectory) -> None:
+    """Alerts: a warning that is over, one and a critical one that are open. And dear checks."""
+    told = (
+        ("load", "warn", "load: 7.0 processes want each core", "Wait."),
+        ("memory", "warn", "memory: 87 % of 4.00 GiB are in use", "Use fewer workers."),
+        ("disk_free", "critical", "disk: 0.40 GiB free", "Free some space."),
+        ("load", "resolved", "load: 1.0 processes want each core", ""),
+    )
+    append(
+        run.events,
+        *(
+            {
+                "time": f"2026-11-26T16:0{number}:00",
+                "kind": "alert",
+                "name": name,
+                "subject": "",
+                "level": level,
+                "value": 1.0,
+                "threshold": 1.0,
+                "message": message,
+                "hint": hint,
+            }
+            for number, (name, level, message, hint) in enumerate(told)
+        ),
+    )
+    wall = {
+        "seconds": 10.0,
+        "traces_measured": 100,
+        "cache_hits": 20,
+        "traces_per_second": 10.0,
+        "rollout_seconds": 3.0,
+        "learn_seconds": 1.0,
+        "check_seconds": 6.0,
+        "save_seconds": 0.0,
+    }
+    append(run.metrics, *(metrics_record(number, wall=wall) for number in range(6, 60)))
+
+
 def add_validation(run: RunDirectory, *, name: str = "text/logo.svg", count: int = 3) -> list[str]:
     """A validation of logos that are discs; gives their ids."""
     folder = run.validation / "20261126-170000-step-000000512"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
-from vtrain.cli.output import console, print_json, print_table
+from vtrain.cli.output import console, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from vtrain.rundir import RunDirectory
 
 app = typer.Typer(
     add_completion=False,
@@ -23,11 +26,17 @@ app = typer.Typer(
 def report(
     run: RunOption = None,
     events: Annotated[int, typer.Option("--events", min=0, help="Newest events told (count).")] = 8,
+    plots: Annotated[
+        bool,
+        typer.Option("--plots", help="Also draw the curves into resource_monitoring/plots."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Tell how far a run is, its best result, its resources and its last events.
 
-    Example: vtrain monitor report --run runs/logos --json
+    With --plots the curves of training and of the resources are drawn as PNG and SVG.
+
+    Example: vtrain monitor report --run runs/logos --plots
     """
     from dataclasses import asdict
 
@@ -35,11 +44,23 @@ def report(
     from vtrain.monitoring.terminal import render
     from vtrain.rundir import RunDirectory
 
-    found = read_report(RunDirectory.open(run), events=events)
+    directory = RunDirectory.open(run)
+    found = read_report(directory, events=events)
+    drawn = _draw(directory) if plots else []
     if as_json:
-        print_json(asdict(found))
-    else:
-        console().print(render(found))
+        print_json({**asdict(found), **({"plots": drawn} if plots else {})})
+        return
+    console().print(render(found))
+    for path in drawn:
+        say(f"Drawn: {path}")
+    if plots and not drawn:
+        say("Nothing is recorded yet that could be drawn.")
+
+
+def _draw(run: RunDirectory) -> list[str]:
+    from vtrain.monitoring.plots import write_plots
+
+    return [str(path) for path in write_plots(run)]
 
 
 @app.command()

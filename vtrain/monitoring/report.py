@@ -110,7 +110,7 @@ def report(run: RunDirectory, *, events: int = 8) -> RunReport:
     """
     samples, happened = read_samples(run), read_jsonl(run.events)
     records, summary = read_jsonl(run.metrics), summarise(samples)
-    speed, advice = _efficiency(run, records, samples, summary)
+    speed, advice = usage(run, records, samples, summary)
     return RunReport(
         run=str(run.root),
         progress=progress(records, total_traces(run)),
@@ -139,12 +139,23 @@ def active_alerts(events: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any
     return tuple(sorted(active, key=lambda event: event.get("level") != "critical"))
 
 
-def _efficiency(
+def usage(
     run: RunDirectory,
     records: Sequence[Mapping[str, Any]],
     samples: Sequence[Mapping[str, Any]],
     summary: ResourceSummary | None,
 ) -> tuple[Efficiency | None, list[Advice]]:
+    """How a run uses its time, and what would make it faster.
+
+    Args:
+        run: The run directory, for its config.
+        records: Of `metrics.jsonl`, in order: the newest `RECENT`, and those with a check.
+        samples: Of `samples.jsonl`, in order.
+        summary: Of all samples.
+
+    Returns:
+        The figures, None before the first update; and advice, the largest gain first.
+    """
     config, cores = _config(run), usable_cores()
     workers = (config.resources.workers or cores) if config else None
     found = efficiency(records, samples, summary, workers)

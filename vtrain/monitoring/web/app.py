@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ from vtrain.monitoring.web import views
 from vtrain.monitoring.web.charts import COMPARED, compared
 from vtrain.monitoring.web.gallery import KINDS, Studio, choose
 from vtrain.monitoring.web.guard import Guard
-from vtrain.monitoring.web.live import Live, parse_places
+from vtrain.monitoring.web.live import Live, Parts, parse_places
 from vtrain.monitoring.web.runs import Runs, RunView
 from vtrain.rundir import to_json
 
-MOST_STREAMS = 100
+MOST_STREAMS = 200
 """Clients that are told of news at the same time (count); more are asked to come back."""
 _STATIC = Path(__file__).parent / "static"
 _FILES = {
@@ -67,6 +68,7 @@ class _Dashboard:
         self._closing = closing
         self._studio = Studio()
         self._streams = 0
+        self._parts = Parts()
         self._page = (_STATIC / "index.html").read_bytes()
         self._files = {name: (_STATIC / name).read_bytes() for name in _FILES}
         self.app = Starlette(
@@ -91,8 +93,17 @@ class _Dashboard:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        threading.Thread(target=self._read_ahead, daemon=True).start()
         yield
         await run_in_threadpool(self._studio.close)
+
+    def _read_ahead(self) -> None:
+        """Read the runs before somebody asks for them: a long one takes a second."""
+        for view in self._runs.views():
+            with view.lock, contextlib.suppress(DataError):  # whoever asks is told
+                if self._closing():
+                    return
+                view.refresh()
 
     def page(self, request: Request) -> Response:
         """The one page there is; its script finds out which run it is about."""
@@ -165,7 +176,13 @@ class _Dashboard:
             raise HTTPException(503, headers={"retry-after": "10"})
         begin = request.headers.get("last-event-id") or request.query_params.get("from") or ""
         self._streams += 1
-        return Live(view, parse_places(begin), closing=self._closing, on_end=self._end_stream)
+        return Live(
+            view,
+            parse_places(begin),
+            parts=self._parts,
+            closing=self._closing,
+            on_end=self._end_stream,
+        )
 
     async def unreadable(self, request: Request, error: Exception) -> Response:
         """A file that cannot be read: the page says which, by the message."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vtrain.monitoring.web.columns import Columns, Figure, key
+from vtrain.monitoring.web.columns import Columns, Figure, inner
 from vtrain.monitoring.web.decimate import Floats, decimate
 
 
@@ -107,16 +107,18 @@ _GIB = 2**30
 def metrics_figures() -> dict[str, Figure]:
     """The columns of `metrics.jsonl`."""
     names = {line.column for chart in CHARTS if chart.file == "metrics" for line in chart.lines}
-    figures = {name: key(name) for name in sorted({*names, *COMPARED, "update", "traces"})}
-    figures["traces_per_second"] = key("wall", "traces_per_second")
+    figures: dict[str, Figure] = {
+        name: name for name in sorted({*names, *COMPARED, "update", "traces"})
+    }
+    figures["traces_per_second"] = inner("wall", "traces_per_second")
     return figures
 
 
 def samples_figures() -> dict[str, Figure]:
     """The columns of `resource_monitoring/samples.jsonl`."""
     return {
-        "time": key("time"),
-        "cpu_percent": key("cpu_percent"),
+        "time": "time",
+        "cpu_percent": "cpu_percent",
         "rss": _gib("rss"),
         "memory_left": _gib("memory_left"),
         "disk_free": _gib("disk_free"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from pydantic_core import from_json
 
 from vtrain.monitoring.web.follow import Place, read_on
 
-Figure = Callable[[Mapping[str, Any]], Any]
+Figure = str | Callable[[Mapping[str, Any]], Any]
+"""Where a value of a record is: under a key, or what a function gives."""
 Mark = Callable[[Mapping[str, Any]], bool]
 
 _RECENT = 200
@@ -27,7 +28,7 @@ class Columns:
 
     Args:
         path: The file; need not exist.
-        figures: How to get each column's value from a record; what is no number becomes NaN.
+        figures: Where each column's value is in a record; what is no number becomes NaN.
         mark: Which records are kept whole, the newest 2000 of them.
 
     Attributes:
@@ -44,7 +45,8 @@ class Columns:
         mark: Mark = lambda _record: False,
     ) -> None:
         self.path = path
-        self._figures = dict(figures)
+        self._keys = {name: key for name, key in figures.items() if isinstance(key, str)}
+        self._functions = {name: make for name, make in figures.items() if callable(make)}
         self._mark = mark
         self._begin()
 
@@ -53,8 +55,7 @@ class Columns:
         self.count = 0
         self.recent: deque[dict[str, Any]] = deque(maxlen=_RECENT)
         self.marked: deque[dict[str, Any]] = deque(maxlen=_MARKED)
-        self._columns = {name: array("d") for name in self._figures}
-        self._pairs = [(self._columns[name], figure) for name, figure in self._figures.items()]
+        self._columns = {name: array("d") for name in (*self._keys, *self._functions)}
 
     def refresh(self) -> None:
         """Read what is new; all of it again when the file was replaced.
@@ -67,40 +68,63 @@ class Columns:
             piece = read_on(self.path, self.place)
             if piece.again:
                 self._begin()
-            for line in piece.lines:
-                self._take(line)
+            self._take(piece.lines)
             self.place, more = piece.place, piece.more
 
     def column(self, name: str) -> NDArray[np.float64]:
         """A copy of one column, shape (records,); NaN where a record has no such number."""
         return np.array(self._columns[name], np.float64)
 
-    def _take(self, line: bytes) -> None:
-        try:
-            record = from_json(line) if line.strip() else None
-        except ValueError:  # a line torn by a crash: the other readers leave it out, too
-            record = None
-        if not isinstance(record, dict):
-            return
-        self.count += 1
-        self.recent.append(record)
-        if self._mark(record):
-            self.marked.append(record)
-        for column, figure in self._pairs:
-            value = figure(record)
-            try:
-                column.append(value if isinstance(value, (int, float)) else math.nan)
-            except OverflowError:  # a whole number that no float can hold
-                column.append(math.nan)
+    def _take(self, lines: Sequence[bytes]) -> None:
+        # A run has hundreds of thousands of records. So this does per record only what cannot be
+        # done for a column at once, and lets go of each record before it makes the next.
+        keys = list(self._keys.values())
+        values: list[Any] = []
+        made: dict[str, list[Any]] = {name: [] for name in self._functions}
+        for record in _records(lines):
+            self.count += 1
+            self.recent.append(record)
+            if self._mark(record):
+                self.marked.append(record)
+            get = record.get
+            values += [get(key) for key in keys]
+            for name, function in self._functions.items():
+                made[name].append(function(record))
+        for number, name in enumerate(self._keys):
+            self._columns[name].extend(_floats(values[number :: len(keys)]))
+        for name, column in made.items():
+            self._columns[name].extend(_floats(column))
 
 
-def key(name: str, inner: str = "") -> Figure:
-    """The value under a key, or under an inner key of the object there."""
-    if not inner:
-        return lambda record: record.get(name)
+def inner(outer: str, name: str) -> Figure:
+    """The value under a key of the object under another key."""
 
     def value(record: Mapping[str, Any]) -> Any:
-        found = record.get(name)
-        return found.get(inner) if isinstance(found, dict) else None
+        found = record.get(outer)
+        return found.get(name) if isinstance(found, dict) else None
 
     return value
+
+
+def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            record = from_json(line) if line else None
+        except ValueError:  # a line torn by a crash: the other readers leave it out, too
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def _floats(values: Sequence[Any]) -> array[float]:
+    try:
+        return array("d", values)
+    except (TypeError, OverflowError):
+        return array("d", [math.nan if value is None else _float(value) for value in values])
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value) if isinstance(value, (int, float)) else math.nan
+    except OverflowError:  # a whole number that no float can hold
+        return math.nan

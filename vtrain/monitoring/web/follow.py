@@ -17,7 +17,7 @@ from vtrain.errors import DataError
 
 _BEFORE = 64
 """Bytes before a place that say whether it is still the same file (bytes)."""
-_BLOCK = 2**20
+_BLOCK = 2**18
 _WRITTEN = re.compile(r"([0-9]{1,18})-([0-9a-f]{8})")
 
 
@@ -89,6 +89,21 @@ def read_on(path: Path, place: Place, *, limit: int = _BLOCK) -> Piece:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
     lines = whole.split(b"\n")[:-1]
     return Piece(lines, reached, again, more=more and bool(lines))
+
+
+def is_at(path: Path, place: Place) -> bool:
+    """Whether a place is one of a file as it is now: the bytes before it are the same.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return _is_there(file, place)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _is_there(file: BinaryIO, place: Place) -> bool:

@@ -25,7 +25,7 @@ _CONNECTIONS = 256
 _SLOW_S = 10.0
 """Time for a request to arrive, and for a client to take what it was sent (s)."""
 _BUFFER = 64 * 1024
-"""What a client may leave unread before it counts as slow (bytes)."""
+"""What a client may leave unread before it counts as slow, here and in the kernel each (bytes)."""
 
 
 class _BoundedProtocol(H11Protocol):
@@ -40,6 +40,8 @@ class _BoundedProtocol(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=_BUFFER)
+        # Left alone, the kernel lets a client leave some megabytes unread before that.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         if len(self.connections) > _CONNECTIONS:
             transport.abort()
             return

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import psutil
 
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.errors import CheckpointError, DataError
-from vtrain.monitoring.report import RunReport, ended, progress, report, total_traces
+from vtrain.monitoring.report import active_alerts, ended, progress, total_traces, usage
+from vtrain.monitoring.summary import read_samples, summarise
 from vtrain.monitoring.web.charts import CHARTS, points
 from vtrain.monitoring.web.runs import RunView, is_alert
 from vtrain.rundir import RunDirectory, read_json, read_jsonl
@@ -32,22 +33,16 @@ ROWS = "rows.jsonl"
 
 
 def overview(view: RunView) -> dict[str, Any]:
-    """How a run is: state, progress, the newest sample. Without its history.
+    """How a run is: state, progress, the newest sample, levels of open alerts. Not its history.
 
     Raises:
         DataError: A file cannot be read.
     """
     with view.lock:
         view.refresh()
-        recent = list(view.metrics.recent)
-        known = {id(record) for record in recent}
-        older = [record for record in view.metrics.marked if id(record) not in known]
-        records = [
-            record
-            for record in (*older, *recent)
-            if isinstance(record.get("traces"), int) and isinstance(record.get("update"), int)
-        ]
+        records = _records(view)
         events = [*view.events.marked, *view.events.recent]
+        open_ = active_alerts(list(view.events.marked))
         sample = view.samples.recent[-1] if view.samples.recent else None
     identity = _optional(view.run.identity)
     why = ended(events)
@@ -62,11 +57,14 @@ def overview(view: RunView) -> dict[str, Any]:
         **state(view.run, why),
         "progress": asdict(found) if found else None,
         "sample": sample,
+        "open_alerts": [str(alert.get("level")) for alert in open_],
     }
 
 
 def run_page(view: RunView) -> dict[str, Any]:
     """`overview` with events, alerts and the place in the events that it was made at.
+
+    Of the alerts there are the newest ones and all that are open.
 
     Raises:
         DataError: A file cannot be read.
@@ -74,7 +72,10 @@ def run_page(view: RunView) -> dict[str, Any]:
     with view.lock:
         told = overview(view)
         events = list(view.events.recent)[-_EVENTS:]
-        alerts = [event for event in view.events.marked if is_alert(event)][-_EVENTS:]
+        found = [event for event in view.events.marked if is_alert(event)]
+        open_ = active_alerts(found)
+        older = [event for event in found[:-_EVENTS] if event in open_]
+        alerts = older + found[-_EVENTS:]
         place = str(view.events.place)
     return {**told, "events": events, "alerts": alerts, "place": place}
 
@@ -281,19 +282,34 @@ def histograms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def advice(view: RunView) -> list[Any]:
-    """What the report advises; nothing where it gives no advice.
+def advice(view: RunView) -> list[dict[str, Any]]:
+    """What would make the run's training faster, the largest gain first.
 
     Raises:
         DataError: A file of the run cannot be read.
     """
-    if "advice" not in {item.name for item in fields(RunReport)}:
-        return []
     kept = view.kept.get("advice")
     if kept is None or time.monotonic() - kept[0] > _ADVICE_S:
-        kept = (time.monotonic(), [*asdict(report(view.run)).get("advice", ())])
+        with view.lock:
+            view.refresh()
+            records = _records(view)
+        samples = read_samples(view.run)
+        found = usage(view.run, records, samples, summarise(samples))[1]
+        kept = (time.monotonic(), [asdict(item) for item in found])
         view.kept["advice"] = kept
     return list(kept[1])
+
+
+def _records(view: RunView) -> list[dict[str, Any]]:
+    """The newest updates, and before them those with a check. The caller holds the lock."""
+    recent = list(view.metrics.recent)
+    known = {id(record) for record in recent}
+    older = [record for record in view.metrics.marked if id(record) not in known]
+    return [
+        record
+        for record in (*older, *recent)
+        if isinstance(record.get("traces"), int) and isinstance(record.get("update"), int)
+    ]
 
 
 def without_path(text: str, run: RunDirectory) -> str:

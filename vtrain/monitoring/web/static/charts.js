@@ -43,11 +43,16 @@ class LiveChart {
     this.caption = document.createElement("figcaption");
     this.holder.tabIndex = 0;
     this.holder.setAttribute("role", "img");
-    this.figure.append(this.heading, this.holder, this.caption);
+    this.spoken = document.createElement("p");
+    this.spoken.className = "spoken";
+    this.spoken.setAttribute("aria-live", "polite");
+    this.figure.append(this.heading, this.holder, this.caption, this.spoken);
     parent.append(this.figure);
     this.holder.addEventListener("keydown", (event) => this.key(event));
     this.planned = false;
+    this.seen = true;  // until the observer says otherwise
     this.set(spec);
+    new IntersectionObserver((entries) => this.see(entries[entries.length - 1].isIntersecting), { rootMargin: "200px" }).observe(this.figure);
     new ResizeObserver(() => this.resize()).observe(this.holder);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.build());
   }
@@ -74,10 +79,22 @@ class LiveChart {
       this.spec.lines.forEach((line, i) => this.data[i + 1].push(figureOf(record, line.key)));
     }
     if (this.empty) return this.set(this.spec);
-    if (this.planned) return;
+    this.stale = true;
+    this.plan();
+  }
+
+  see(seen) {
+    this.seen = seen;
+    this.plan();
+  }
+
+  /* Draw what is new with the next frame, once it is on the screen: drawing is what costs time. */
+  plan() {
+    if (!this.stale || !this.seen || this.planned) return;
     this.planned = true;
     requestAnimationFrame(() => {
-      this.planned = false;
+      this.planned = this.stale = false;
+      if (!this.plot) return;
       this.plot.setData(this.data);
       this.tell();
     });
@@ -148,7 +165,7 @@ class LiveChart {
     this.holder.setAttribute("aria-label", `${this.spec.title}. ${words.join("; ")}. Arrow keys move along the curve.`);
   }
 
-  /* Arrow keys move the cursor; the legend tells the values there. */
+  /* Arrow keys move the cursor; the legend shows the values there, and screen readers say them. */
   key(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
     const ends = { Home: 0, End: this.data[0].length - 1 }[event.key];
@@ -157,6 +174,9 @@ class LiveChart {
     const last = this.data[0].length - 1;
     const at = ends === undefined ? Math.min(last, Math.max(0, (this.plot.cursor.idx ?? last) + step)) : ends;
     this.plot.setCursor({ left: this.plot.valToPos(this.data[0][at], "x"), top: 10 });
+    const x = this.data[0][at];
+    const words = this.spec.lines.map((line, i) => `${line.label} ${short(this.data[i + 1][at])}`);
+    this.spoken.textContent = `${this.spec.x === "time" ? new Date(1000 * x).toLocaleString() : `${this.spec.x} ${x}`}: ${words.join(", ")}`;
   }
 
   resize() {

@@ -73,6 +73,23 @@ function stateText(run) {
   return make("span", { class: `state ${STATE_CLASS[run.state] || ""}` }, words);
 }
 
+const LEVEL_CLASS = { critical: "bad", warn: "warn", resolved: "good" };
+
+function levelText(level) {
+  return make("span", { class: LEVEL_CLASS[level] || "warn" }, String(level));
+}
+
+function openAlerts(run) {
+  const levels = run.open_alerts || [];
+  const counts = ["critical", "warn"].map((level) => [level, levels.filter((found) => found === level).length]).filter(([, count]) => count);
+  return counts.length ? make("span", { class: LEVEL_CLASS[counts[0][0]] }, counts.map(([level, count]) => `${count} ${level}`).join(", ")) : "none";
+}
+
+/* A record as text, key by key. */
+function written(record) {
+  return Object.entries(record).filter(([, value]) => value !== "").map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
+}
+
 function progressOf(run) {
   const made = run.progress;
   if (!made) return ["no update yet", null];
@@ -97,12 +114,12 @@ async function listPage() {
     const { runs } = await get("/api/runs");
     names = Object.fromEntries(runs.map((run) => [run.id, run.folder]));
     return runs.length ? table("Runs, the newest first",
-      ["run", "state", "traces", "stage", "time left", "utility over default", "best check", "newest record"],
+      ["run", "state", "traces", "stage", "time left", "utility over default", "best check", "open alerts", "newest record"],
       runs.map((run) => {
         const made = run.progress || {};
         return [make("a", { href: `/run/${run.id}` }, run.folder), stateText(run), progressOf(run)[0], made.stage || "none",
           run.state === "running" ? duration(made.seconds_left) : "none", signed(made.utility_gain, 3),
-          made.best ? `${signed(made.best.utility, 3)} (update ${made.best.update})` : "no check yet",
+          made.best ? `${signed(made.best.utility, 3)} (update ${made.best.update})` : "no check yet", openAlerts(run),
           Number.isFinite(run.seen) ? `${duration(run.seen)} ago` : "none"];
       })) : make("p", {}, "There is no run yet.");
   };
@@ -114,7 +131,7 @@ async function listPage() {
     }
     const rows = told.runs.flatMap((run) => run.validation.map((figure) => [names[run.id] || run.id, figure.taste,
       `${signed(figure.gain.value)} (${signed(figure.gain.low)} to ${signed(figure.gain.high)})`,
-      share(figure.better.value), number(figure.bytes_ratio), number(figure.segments_ratio), String(figure.n)]));
+      share(figure.better.value), number(figure.bytes_ratio), number(figure.segments_ratio), String(figure.n ?? "unknown")]));
     judged.replaceChildren(rows.length ? table("Newest validation of each run: the policy against VTracer's default",
       ["run", "taste", "gain (interval)", "looks better", "bytes (ratio)", "segments (ratio)", "images"], rows) : "");
     const known = told.runs.filter((run) => run.points[0].length);
@@ -180,8 +197,8 @@ class RunPage {
     await this.load();
     this.showValidation();
     this.showCheckpoints();
-    this.showAdvice();
     setInterval(() => this.seen !== undefined && !document.hidden && this.refresh(), 5000);
+    setInterval(() => this.adviceBox && !document.hidden && this.showAdvice(), 60000);
   }
 
   /* Everything that the stream goes on from. */
@@ -225,8 +242,8 @@ class RunPage {
         ["utility over default", signed(made.utility_gain, 3)],
         ["best check over baseline", made.best ? `${signed(made.best.utility, 3)} (update ${made.best.update})` : "no check yet"],
         ["at or above baseline", share(made.success_share)], ["failed traces", made.failures ?? "none"],
-        ["CPU (100 is one core)", number(sample.cpu_percent, 0)], ["memory", gib(sample.rss)], ["disk free", gib(sample.disk_free)],
-      ].map(([name, value]) => [name, String(value)])),
+        ["CPU (100 is one core)", number(sample.cpu_percent, 0)], ["memory", gib(sample.rss)], ["disk free", gib(sample.disk_free)], ["open alerts", openAlerts(run)],
+      ].map(([name, value]) => [name, value instanceof Node ? value : String(value)])),
       make("p", { class: "quiet" }, about.join(", ")));
   }
 
@@ -315,8 +332,7 @@ class RunPage {
     const atEnd = this.logged.scrollHeight - this.logged.scrollTop - this.logged.clientHeight < 40;
     for (const event of events) {
       const { time, kind, ...rest } = event;
-      const words = Object.entries(rest).map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`);
-      this.logged.append(make("li", {}, `${String(time || "").slice(0, 19).replace("T", " ")} ${kind} ${words.join(" ")}`));
+      this.logged.append(make("li", {}, `${String(time || "").slice(0, 19).replace("T", " ")} ${kind} ${written(rest)}`));
     }
     while (this.logged.childElementCount > 1000) this.logged.firstElementChild.remove();
     if (atEnd) this.logged.scrollTop = this.logged.scrollHeight;
@@ -326,24 +342,26 @@ class RunPage {
     const holder = this.alertBox || (this.alertBox = make("div", {}));
     if (!holder.isConnected) {
       this.adviceBox = make("div", {});
-      this.parts.alerts.replaceChildren(holder, this.adviceBox);
+      this.parts.alerts.replaceChildren(make("h3", {}, "Alerts"), holder, make("h3", {}, "Advice"), this.adviceBox);
+      this.showAdvice();
     }
+    const newest = new Map(this.alerts.map((event) => [`${event.name} ${event.subject || ""}`, event]));
+    const open = new Set([...newest.values()].filter((event) => event.level !== "resolved"));
     const rows = this.alerts.slice(-50).reverse().map((event) => {
-      const { time, kind, level, message, ...rest } = event;
-      const words = message || Object.entries(rest).map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
-      const tone = level === "critical" ? "bad" : "warn";
-      return [String(time || "").slice(0, 19).replace("T", " "), make("span", { class: tone }, String(level || kind)), String(words)];
+      const { time, kind, level, message, hint, ...rest } = event;
+      return [levelText(level || kind), open.has(event) ? "open" : "over", make("span", { class: "words" }, String(message || written(rest))),
+        make("span", { class: "words" }, String(hint || "")), String(time || "").slice(0, 19).replace("T", " ")];
     });
-    holder.replaceChildren(rows.length ? table("Alerts, the newest first", ["time (UTC)", "level", "what"], rows)
-      : make("p", { class: "quiet" }, "No alert is recorded."));
+    holder.replaceChildren(make("p", {}, open.size ? `Open now: ${open.size}.` : "No alert is open."),
+      rows.length ? table("Alerts, the newest first", ["level", "now", "what", "what to do", "time (UTC)"], rows) : "");
   }
 
   async showAdvice() {
     await fill(this.adviceBox, async () => {
       const told = await get(`${this.api}/advice`);
       if (!told.length) return make("p", { class: "quiet" }, "There is no advice.");
-      return make("ul", {}, ...told.map((item) => make("li", {}, typeof item === "string" ? item
-        : Object.entries(item).map(([key, value]) => `${key}: ${value}`).join("; "))));
+      return make("ul", {}, ...told.map((item) => make("li", {}, `${item.evidence}: `,
+        make("code", {}, item.change), `, about ${number(item.gain, 1)} times as fast`)));
     });
   }
 
