@@ -8,11 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import importlib.metadata
 import json
 import os
-import platform
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -309,7 +306,7 @@ def _hold(path: Path, purpose: str, *, busy: str, hint: str, wait: float = 0.0) 
             if time.monotonic() >= end:
                 raise RunLocked(f"{busy} by {_holder(os.pread(handle, 4096, 0))}.", hint=hint)
             time.sleep(_RETRY_S)
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "purpose": purpose}
+        holder = {"pid": os.getpid(), "host": os.uname().nodename, "purpose": purpose}
         try:
             os.ftruncate(handle, 0)
             os.pwrite(handle, to_json({**holder, "since": now()}).encode(), 0)
@@ -344,6 +341,8 @@ def _holder(content: bytes) -> str:
 
 def library_versions() -> dict[str, str | None]:
     """Versions of what results depend on; none of it is imported."""
+    import importlib.metadata  # noqa: PLC0415 - as long to load as a logo to trace
+
     versions: dict[str, str | None] = {
         "vtrain": __version__,
         "python": ".".join(map(str, sys.version_info[:3])),
@@ -371,6 +370,8 @@ def write_identity(
         StorageError: It cannot be written.
         DataError: The one that is there is damaged.
     """
+    import platform  # noqa: PLC0415 - few commands write one
+
     before = read_json(run.identity) if run.identity.exists() else {}
     forked = before.get("forked_from")
     if lineage and lineage.get("kind") == "forked":

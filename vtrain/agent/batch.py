@@ -14,7 +14,6 @@ from vtrain.agent.plan import STANDARD, Job
 from vtrain.errors import ImageRefused, TraceError, VtrainError
 from vtrain.images import decode
 from vtrain.rundir import write_text
-from vtrain.scoring.utility import lambda_of
 from vtrain.tracing.parameters import settings_dict
 from vtrain.tracing.svg import titled
 
@@ -101,7 +100,7 @@ def trace_files(
         UsageError: The taste is unknown.
         StorageError: A drawing cannot be written.
     """
-    lambda_of(wanted.prefer, agent.scoring)
+    agent.taste(wanted.prefer)
     run = _apart(agent, jobs, wanted, workers) if workers else _here(agent, jobs, wanted)
     with closing(run) as outcomes:
         for number, (job, outcome) in enumerate(zip(jobs, outcomes, strict=True), 1):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.images.distinct import distinct_colours
+from vtrain.images.lab import lab_of_unit
 from vtrain.images.loops import loops
 
 Rgba = NDArray[np.uint8]
@@ -205,8 +206,7 @@ def lab_of(rgb: Colours) -> Colours:
     if not len(rgb):
         return np.zeros((0, 3), np.float32)
     unit = (rgb / np.float32(255)).astype(np.float32)
-    lab = np.asarray(cv2.cvtColor(unit[None], cv2.COLOR_RGB2Lab), np.float32)
-    return lab.reshape(-1, 3)
+    return lab_of_unit(unit)
 
 
 def _nearest(rgb: Colours, palette: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Colours]:
