@@ -135,6 +135,7 @@ def _apart(
         memory_limit=_MEMORY_LIMIT,
         setup=_set_up_worker,
         setup_arguments=(agent, wanted),
+        preload="vtrain.agent.ready",
     )
     limit = _TIME_LIMIT * (1 + wanted.traces + wanted.compare)
     with closing(pool):
