@@ -13,7 +13,8 @@ are. Prints
   settings and do nothing else.
 
 CPU is user and system time of a process and all that it started, whoever waits for them. Compared
-programs take turns; each figure is the least of all rounds. Compare ratios, not seconds. Linux only.
+programs take turns; each figure is the least of all rounds. Compare ratios, not seconds.
+Linux only.
 """
 
 from __future__ import annotations

@@ -12,10 +12,12 @@ from vtrain.environment.features import features
 from vtrain.images.loops import compile_loops
 from vtrain.tracing.parameters import PRESETS
 from vtrain.tracing.preparation import Preparation
+from vtrain.tracing.render import render
+from vtrain.tracing.svg import empty
 
 
 def warm_up() -> None:
-    """Prepare a small picture in a way that takes every loop."""
+    """Prepare a small picture in a way that takes every loop, and render a drawing."""
     compile_loops()
     picture = np.zeros((16, 16, 4), np.uint8)
     for row in range(16):
@@ -23,6 +25,7 @@ def warm_up() -> None:
     picture[:, :8] = (200, 30, 60, 255)
     features(picture)
     Preparation(picture).apply(PRESETS["recipe"])
+    render(empty(16, 16, (0, 0, 16, 16)), 16, 16)
 
 
 warm_up()

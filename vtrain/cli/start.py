@@ -70,7 +70,8 @@ def _with_value(option: str, value: str) -> tuple[str, Any]:
         return "", None
     if option in _PATHS:
         # One that cannot be read is refused with words of Typer's, but for a policy.
-        refused = option != "--policy" and os.path.exists(value) and not os.access(value, os.R_OK)
+        there, readable = (os.access(value, mode) for mode in (os.F_OK, os.R_OK))
+        refused = there and not readable and option != "--policy"
         return _PATHS[option], None if refused else Path(value)
     if option in _WORDS:
         return _WORDS[option], value
@@ -90,7 +91,7 @@ def _trace(asked: dict[str, Any]) -> int:
 
         trace(**asked)
         sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - ends as every command does
         from vtrain.cli.main import end
 
         return end(error)

@@ -6,7 +6,6 @@ are weighed whole, which vector instructions do.
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import cv2
@@ -79,29 +78,26 @@ def _turned(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @lru_cache(maxsize=64)
 def _window(length: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """First row and the weights of each row of the result; shapes (count,), (count, 7)."""
-    scale = length / count
-    firsts = np.zeros(count, np.int64)
+    centres = (np.arange(count) + 0.5) * (length / count)
+    firsts = np.maximum(0, (centres - _LOBES + 0.5).astype(np.int64))
+    ends = np.minimum(length, (centres + _LOBES + 0.5).astype(np.int64))
+    taps = np.arange(_TAPS + 1)
+    values = _lanczos(taps + firsts[:, None] - centres[:, None] + 0.5)
+    values[taps >= (ends - firsts)[:, None]] = 0.0
+    total = np.zeros((count, 1))
+    for tap in taps:  # in this order, for each sum is rounded
+        total[:, 0] += values[:, tap]
+    # Rounded away from zero.
+    rounded = values / total * (1 << _BITS)
+    rounded = (rounded + np.copysign(0.5, rounded)).astype(np.int32)
+    shifts = np.maximum(0, firsts + _TAPS + 1 - length)
     weights = np.zeros((count, _TAPS + 1), np.int32)
-    for place in range(count):
-        centre = (place + 0.5) * scale
-        first = max(0, int(centre - _LOBES + 0.5))
-        end = min(length, int(centre + _LOBES + 0.5))
-        values = [_lanczos(tap + first - centre + 0.5) for tap in range(end - first)]
-        total = sum(values)
-        shift = max(0, first + _TAPS + 1 - length)
-        firsts[place] = first - shift
-        for tap, value in enumerate(values):
-            # Rounded away from zero.
-            weight = value / total * (1 << _BITS)
-            weights[place, tap + shift] = int(weight + math.copysign(0.5, weight))
-    return firsts, weights
+    for shift in np.unique(shifts, return_index=True)[0].tolist():
+        rows = shifts == shift
+        weights[rows, shift:] = rounded[rows, : _TAPS + 1 - shift]
+    return firsts - shifts, weights
 
 
-def _lanczos(place: float) -> float:
-    if not -_LOBES <= place < _LOBES:
-        return 0.0
-    return _sinc(place) * _sinc(place / _LOBES)
-
-
-def _sinc(place: float) -> float:
-    return math.sin(math.pi * place) / (math.pi * place) if place else 1.0
+def _lanczos(place: NDArray[np.float64]) -> NDArray[np.float64]:
+    inside = (place >= -_LOBES) & (place < _LOBES)
+    return np.where(inside, np.sinc(place) * np.sinc(place / _LOBES), 0.0)

@@ -270,7 +270,9 @@ def _kmeans(counts: ColourCounts, count: int) -> Colours:
 def _squared(planes: Colours, colour: Colours) -> Colours:
     """Squared distances of colours, shape (3, n), from one; shape (n,)."""
     # Plane by plane, as numpy is slow along a last axis of three; summed in the same order.
-    first, second, third = ((plane - level) ** 2 for plane, level in zip(planes, colour, strict=True))
+    first, second, third = (
+        (plane - level) ** 2 for plane, level in zip(planes, colour, strict=True)
+    )
     return np.asarray(first + second + third, np.float32)
 
 
