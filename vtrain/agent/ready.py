@@ -1,4 +1,4 @@
-"""Imported by the process that the workers of a batch are copies of: all that they need, loaded.
+"""Imported by the process that the workers of a large batch are copies of: all they need, loaded.
 
 Machine code is loaded when a compiled loop is first called, so each is called once, on import.
 """
