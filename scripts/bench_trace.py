@@ -1,6 +1,6 @@
 """``vtrain trace`` as a whole process against a minimal script, and a folder against bare traces.
 
-    python -m scripts.bench_trace [FOLDER] [--logos 8] [--folder 200] [--rounds 5] [--prefer TASTE]
+    python -m scripts.bench_trace [FOLDER] [--logos 8] [--images 200] [--rounds 5] [--prefer TASTE]
 
 FOLDER holds logos of any kind and size, which are drawn at 256 px; without one, procedural logos
 are. Prints

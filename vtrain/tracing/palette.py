@@ -243,9 +243,10 @@ def _kmeans(counts: ColourCounts, count: int) -> Colours:
         gap = np.minimum(gap, _squared(planes, centres[-1]))
     middle = np.stack(centres)
     group = np.zeros(len(lab), np.intp)
-    weighted = weights * planes
+    weighted, doubled = weights * planes, 2 * lab
     for _ in range(_ITERATIONS):
-        moved = ((middle**2).sum(axis=1)[None] - 2 * lab @ middle.T).argmin(axis=1)
+        gaps = doubled @ middle.T
+        moved = np.subtract((middle**2).sum(axis=1), gaps, out=gaps).argmin(axis=1)
         total = np.bincount(moved, weights, minlength=len(middle))
         kept = total > 0
         for c in range(3):
