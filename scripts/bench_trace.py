@@ -62,12 +62,17 @@ for line in open(sys.argv[1]):
         open(task["image"], "rb").read(), img_format="png", **task["settings"])
     open(task["output"], "w").write(svg)
 """
+ONE_THREAD = "import os; os.environ['OPENBLAS_NUM_THREADS'] = '1'; "
 LOADS = {
     "Python": "pass",
     "vtracer": "import vtracer",
     "numpy": "import numpy",
-    "numpy and OpenCV": "import cv2",
-    "numpy, OpenCV and Pillow": "import cv2, PIL.Image, PIL.PngImagePlugin",
+    "numpy, told to use one thread": ONE_THREAD + "import numpy",
+    "the same and OpenCV": ONE_THREAD + "import cv2",
+    "the same and Pillow": ONE_THREAD + "import cv2, PIL.Image, PIL.PngImagePlugin",
+    "numpy, OpenCV and its first conversion to Lab": ONE_THREAD
+    + "import cv2, numpy; cv2.cvtColor(numpy.zeros((1, 1, 3), 'f'), cv2.COLOR_RGB2Lab)",
+    "numba": ONE_THREAD + "import numba",
     "Typer and pydantic": "import typer, pydantic",
 }
 _SUBREAPER = 36

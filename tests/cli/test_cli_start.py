@@ -146,7 +146,7 @@ def run(module: str, line: str, place: Path) -> tuple[int, bytes, bytes, dict[st
         pytest.param("logo.png text.png -o out", 4, 1, marks=pytest.mark.slow),
         pytest.param("text.png -o out", 4, 0, marks=pytest.mark.slow),
         pytest.param("missing.png -o out", 4, 0, marks=pytest.mark.slow),
-        pytest.param("logo.png -o logo.png", 2, 0, marks=pytest.mark.slow),
+        pytest.param("logo.png -o logo.png", 1, 0, marks=pytest.mark.slow),
         pytest.param("logo.png -o out --prefer pretty", 2, 0, marks=pytest.mark.slow),
         pytest.param("logo.png -o out --run missing", 2, 0, marks=pytest.mark.slow),
         pytest.param("logo.png -o out --policy missing", 6, 0, marks=pytest.mark.slow),

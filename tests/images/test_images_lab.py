@@ -18,7 +18,7 @@ Colours = NDArray[np.float32]
 
 
 def opencv(rgb: Colours) -> Colours:
-    return np.asarray(cv2.cvtColor(rgb[None], cv2.COLOR_RGB2Lab), np.float32)[0]
+    return np.asarray(cv2.cvtColor(rgb[None], cv2.COLOR_RGB2Lab)[0], np.float32)
 
 
 def test_every_node_of_the_grid_is_equal() -> None:

@@ -130,7 +130,8 @@ def _cube_root(value: Colours) -> Colours:
     part = np.ldexp(mantissa, exponent - 3 * third)
     root = np.ldexp(_polynomial(_ABOVE, part) / _polynomial(_BELOW, part), third)
     near = root.astype(np.float32)
-    return np.where(near > root, np.nextafter(near, np.float32(0)), near)
+    down: Colours = np.where(near > root, np.nextafter(near, np.float32(0)), near)
+    return down
 
 
 def _polynomial(weights: tuple[float, ...], value: NDArray[np.float64]) -> NDArray[np.float64]:
