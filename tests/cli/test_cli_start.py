@@ -74,7 +74,7 @@ def test_a_plain_line_is_read_as_by_typer(line: str) -> None:
     asked = plain_trace(["trace", *shlex.split(line)])
 
     assert asked is not None
-    assert {**trace.__kwdefaults__, **asked} == read_by_typer(shlex.split(line))
+    assert {**(trace.__kwdefaults__ or {}), **asked} == read_by_typer(shlex.split(line))
 
 
 @pytest.mark.parametrize("line", OTHERS)

@@ -66,7 +66,8 @@ def lab_of_unit(rgb: Colours) -> Colours:
         The same shape. L* from 0 to 100.
     """
     if are_compiled():  # many images: the tables are worth their time
-        return np.asarray(cv2.cvtColor(rgb.reshape(1, -1, 3), cv2.COLOR_RGB2Lab)).reshape(rgb.shape)
+        lab = np.asarray(cv2.cvtColor(rgb.reshape(1, -1, 3), cv2.COLOR_RGB2Lab), np.float32)
+        return lab.reshape(rgb.shape)
     return few_lab_of_unit(rgb.reshape(-1, 3)).reshape(rgb.shape)
 
 
@@ -85,8 +86,8 @@ def few_lab_of_unit(rgb: Colours) -> Colours:
         codes = [_NODES * code + end[channel] for code in codes for end in (low, high)]
         shares = (_STEPS - part[channel], part[channel])
         weights = [weight * share for weight in weights for share in shares]
-    corners, shares = np.stack(codes), np.stack(weights)
-    blended = [(plane * shares).sum(axis=0) for plane in _nodes(corners)]
+    corners, amounts = np.stack(codes), np.stack(weights)
+    blended = [(plane * amounts).sum(axis=0) for plane in _nodes(corners)]
     whole = (np.stack(blended, axis=1) + _STEPS**3 // 2) // _STEPS**3
     return whole.astype(np.float32) / _ONE * _SCALE - _OFFSET
 
