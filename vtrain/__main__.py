@@ -1,6 +1,6 @@
 """``python -m vtrain``: the command without its script."""
 
-from vtrain.cli.main import main
+from vtrain.cli.start import main
 
 if __name__ == "__main__":
     main()

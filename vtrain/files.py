@@ -13,7 +13,6 @@ import json
 import logging
 import math
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -131,7 +130,7 @@ def write_bytes(path: Path, data: bytes, *, flush: bool = True) -> None:
             hint="Give the name of a file.",
         )
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         write_new(temporary, data, flush=flush)
         temporary.replace(path)

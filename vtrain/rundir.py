@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib.metadata
 import os
-import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -290,6 +288,8 @@ _START = "Start one with 'vtrain run SOURCE --run DIR' or list them with 'ls run
 
 def library_versions() -> dict[str, str | None]:
     """Versions of what results depend on; none of it is imported."""
+    import importlib.metadata  # noqa: PLC0415 - as long to load as a logo to trace
+
     versions: dict[str, str | None] = {
         "vtrain": __version__,
         "python": ".".join(map(str, sys.version_info[:3])),
@@ -317,6 +317,8 @@ def write_identity(
         StorageError: It cannot be written.
         DataError: The one that is there is damaged.
     """
+    import platform  # noqa: PLC0415 - few commands write one
+
     before = read_json(run.identity) if run.identity.exists() else {}
     forked = before.get("forked_from")
     if lineage and lineage.get("kind") == "forked":

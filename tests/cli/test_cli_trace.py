@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from tests.agent.policies import arrays
 from vtrain.agent import agent as agents
-from vtrain.cli import trace as cli
+from vtrain.cli import trace_command as cli
 
 
 def test_the_policy_that_nobody_named_is_said(

@@ -13,6 +13,7 @@ from vtrain.data import measures
 from vtrain.data.degrade import blurred
 from vtrain.data.measures import view_of
 from vtrain.images import decode
+from vtrain.images.distinct import Distinct
 
 Rgba = NDArray[np.uint8]
 
@@ -125,3 +126,24 @@ def test_ramps_are_told_from_flats() -> None:
     assert measures.ramp_share(view_of(ramp)) > 0.5
     assert measures.ramp_share(view_of(disc())) < 0.05
     assert measures.ramp_share(view_of(np.zeros((8, 8, 4), np.uint8))) == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 1001])
+def test_quantiles_and_medians_are_those_of_numpy(size: int) -> None:
+    values = (np.random.default_rng(size).integers(0, 90, size) / np.float32(7)).astype(np.float32)
+    shares = (0.1, 0.5, 0.9)
+
+    np.testing.assert_array_equal(measures._quantiles(values, shares), np.quantile(values, shares))
+    assert measures._median(values) == np.median(values)
+
+
+@pytest.mark.parametrize("page", [0, 128, 255])
+def test_known_colours_change_no_plane(page: int) -> None:
+    rgba = np.random.default_rng(page).integers(0, 256, (30, 40, 4)).astype(np.uint8) // 60 * 60
+    rgba[:10, :, 3] = 255
+
+    plain = view_of(rgba, page=page)
+    known = view_of(rgba, page=page, distinct=Distinct.of(rgba))
+
+    for name in ("lab", "across", "down", "slope"):
+        np.testing.assert_array_equal(getattr(known, name), getattr(plain, name))

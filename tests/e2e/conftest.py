@@ -36,7 +36,7 @@ def vtrain(tmp_path: Path) -> Vtrain:
         *arguments: str | Path, stdin: bytes = b"", through: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [*through, sys.executable, "-m", "vtrain.cli.main", *map(str, arguments)],
+            [*through, sys.executable, "-m", "vtrain", *map(str, arguments)],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "100"},
             capture_output=True,

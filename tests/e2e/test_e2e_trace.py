@@ -19,7 +19,28 @@ from vtrain.scoring.score import Scores
 Done = subprocess.CompletedProcess[str]
 Vtrain = Callable[..., Done]
 SVG = "{http://www.w3.org/2000/svg}svg"
-HEAVY = ("torch", "numba", "scipy", "skimage", "matplotlib", "gymnasium", "yaml", "rich")
+HEAVY = (
+    "torch",
+    "numba",
+    "scipy",
+    "skimage",
+    "matplotlib",
+    "gymnasium",
+    "yaml",
+    "rich",
+    "typer",
+    "pydantic",
+    "multiprocessing",
+    "pebble",
+    "psutil",
+    "numpy.ma",
+    "PIL.ImageCms",
+    "PIL.JpegImagePlugin",
+    "resvg_py",
+    "subprocess",
+    "importlib.metadata",
+)
+"""What a single trace of a PNG does without, whatever its settings."""
 
 
 def assert_drawing(svg: str, width: int = 48, height: int = 40) -> None:
@@ -263,7 +284,7 @@ def test_without_any_policy_one_is_asked_for(vtrain: Vtrain, logo: Path) -> None
 def test_a_trace_loads_what_one_trace_needs(tmp_path: Path, logo: Path, policy: Path) -> None:
     program = (
         "import sys\n"
-        "from vtrain.cli.main import main\n"
+        "from vtrain.cli.start import main\n"
         f"sys.argv = ['vtrain', 'trace', {str(logo)!r}, '-o', 'out.svg', "
         f"'--policy', {str(policy)!r}]\n"
         "try:\n"

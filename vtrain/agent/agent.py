@@ -18,7 +18,6 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from vtrain.agent.network import PolicyNetwork
-from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.features import features
 from vtrain.environment.observation import Vector, observe
 from vtrain.errors import CheckpointError, TraceError, UsageError
@@ -32,6 +31,7 @@ from vtrain.tracing.trace import Trace, has_background, trace_prepared
 
 if TYPE_CHECKING:  # judging brings in numba, which takes longer to load than an image to draw
     from vtrain.agent.judge import Comparison, Judge, Verdict
+    from vtrain.config.scoring import ScoringConfig
 
 Rgba = NDArray[np.uint8]
 
@@ -78,8 +78,25 @@ class TraceAgent:
         self, network: PolicyNetwork, scoring: ScoringConfig | None = None, *, name: str = "policy"
     ) -> None:
         self.network = network
-        self.scoring = scoring or ScoringConfig()
+        self._scoring = scoring
         self.name = name
+
+    @property
+    def scoring(self) -> ScoringConfig:
+        """Tastes and weights of the cost."""
+        if self._scoring is None:
+            from vtrain.config.scoring import ScoringConfig  # noqa: PLC0415 - see `TASTES`
+
+            self._scoring = ScoringConfig()
+        return self._scoring
+
+    def taste(self, prefer: str) -> float:
+        """The lambda that a taste stands for.
+
+        Raises:
+            UsageError: It is neither a named taste nor a number from 0 to 4.
+        """
+        return lambda_of(prefer, self._scoring)
 
     @classmethod
     def from_run(
@@ -211,7 +228,7 @@ class TraceAgent:
         """
         if traces < 1:
             raise UsageError(f"traces must be at least 1, and is {traces}.")
-        taste = lambda_of(prefer, self.scoring)
+        taste = self.taste(prefer)
         side = self.network.input_size
         # An SVG source is rendered large enough for every enlargement the policy may choose.
         rgba = image if isinstance(image, np.ndarray) else read(image, svg_side=4 * side).rgba

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -14,7 +15,6 @@ from vtrain.agent.plan import STANDARD, Job
 from vtrain.errors import ImageRefused, TraceError, VtrainError
 from vtrain.images import decode
 from vtrain.rundir import write_text
-from vtrain.scoring.utility import lambda_of
 from vtrain.tracing.parameters import settings_dict
 from vtrain.tracing.svg import titled
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HANDFUL = 8
 """Images that are traced before worker processes would have started (count)."""
+_MANY = 64
+"""Images for which compiled loops are loaded: fewer are done sooner without (count)."""
 _SLICE = 256
 """Images handed to the workers at a time, whose drawings are held in memory (count)."""
 _TIME_LIMIT = 20.0
@@ -101,7 +103,7 @@ def trace_files(
         UsageError: The taste is unknown.
         StorageError: A drawing cannot be written.
     """
-    lambda_of(wanted.prefer, agent.scoring)
+    agent.taste(wanted.prefer)
     run = _apart(agent, jobs, wanted, workers) if workers else _here(agent, jobs, wanted)
     with closing(run) as outcomes:
         for number, (job, outcome) in enumerate(zip(jobs, outcomes, strict=True), 1):
@@ -130,12 +132,14 @@ def _apart(
 ) -> Generator[TraceResult | VtrainError]:
     from vtrain.tracing.workers import Workers  # noqa: PLC0415 - one image needs no processes
 
+    loaded = "vtrain.agent.ready" if len(jobs) >= _MANY else __name__
     pool: Workers[_Task, TraceResult] = Workers(
         _trace_in_worker,
         count=min(count, len(jobs)),
         memory_limit=_MEMORY_LIMIT,
         setup=_set_up_worker,
-        setup_arguments=(agent, wanted),
+        setup_arguments=(agent, wanted, loaded),
+        preload=loaded,
     )
     limit = _TIME_LIMIT * (1 + wanted.traces + wanted.compare)
     with closing(pool):
@@ -187,10 +191,8 @@ _WORKER: list[tuple[TraceAgent, Wanted]] = []
 """What a worker process traces with: pebble gives a worker no other place to keep it."""
 
 
-def _set_up_worker(agent: TraceAgent, wanted: Wanted) -> None:
-    from vtrain.images.loops import compile_loops  # noqa: PLC0415 - see `loops`
-
-    compile_loops()
+def _set_up_worker(agent: TraceAgent, wanted: Wanted, loaded: str) -> None:
+    importlib.import_module(loaded)  # where workers are no copies of a process that has
     if wanted.traces > 1 or wanted.compare:
         from vtrain.scoring.score import warm_up  # noqa: PLC0415 - only what judges needs it
 

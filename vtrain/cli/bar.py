@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from vtrain.cli.output import console, say
 
+_FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+"""Variables by which Rich takes another stream for a terminal."""
 OnProgress = Callable[[int, int], None]
 """Takes units done and wanted."""
 
@@ -21,6 +25,9 @@ def bar(title: str) -> Iterator[OnProgress | None]:
 @contextmanager
 def bar_and_lines(title: str) -> Iterator[tuple[OnProgress | None, Callable[[str], None]]]:
     """As `bar`, with a function that prints a line for people above it."""
+    if not (sys.stderr.isatty() or _FORCED & os.environ.keys()):
+        yield None, say  # as Rich would find, which takes long to load
+        return
     screen = console()
     if not screen.is_terminal:
         yield None, say

@@ -7,16 +7,16 @@ a command that does not train never imports torch. Help is plain text for the sa
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import sys
 import traceback
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from vtrain import __version__
+from vtrain.cli.start import prepare_process
 from vtrain.errors import VtrainError
 
 VERBS = {
@@ -52,24 +52,13 @@ class VerbGroup(TyperGroup):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except VtrainError as error:
-            render(error)
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            _line("Interrupted.")
-            raise typer.Exit(INTERRUPTED) from error
-        except BrokenPipeError as error:
-            # Python flushes at exit; let that go nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(BROKEN_PIPE) from error
-        except OSError as error:
-            _end(ctx, _os_error(error), error)
         except (typer.Exit, typer.Abort):
             raise
-        except Exception as error:  # the last stop: what is not ours is shown as a fault
+        except (Exception, KeyboardInterrupt) as error:
             if _is_usage_error(error):
                 raise
-            _end(ctx, _internal_error(error), error)
+            verbose = bool((ctx.obj or {}).get("verbose"))
+            raise typer.Exit(end(error, verbose=verbose)) from error
         return result
 
 
@@ -107,17 +96,37 @@ def _vtrain(
     Start with 'vtrain run FOLDER' and then 'vtrain trace logo.png -o logo.svg'.
     """
     ctx.obj = {"verbose": verbose}
-    # OpenCV's threads and our worker processes would fight over the same cores.
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    logging.captureWarnings(True)
-    logging.getLogger("py.warnings").setLevel(logging.WARNING if verbose else logging.ERROR)
-    logging.getLogger("vtrain").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    prepare_process(verbose=verbose)
 
 
 def main() -> None:
     """Run the command line and exit."""
     typer.main.get_command(app)(prog_name="vtrain")
+
+
+def end(error: Exception | KeyboardInterrupt, *, verbose: bool = False) -> int:
+    """Tell people how a command failed; the exit code that goes with it.
+
+    Args:
+        error: What it raised.
+        verbose: Whether a fault is shown with its traceback.
+    """
+    if isinstance(error, VtrainError):
+        render(error)
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        _line("Interrupted.")
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # Python flushes at exit; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    # The last stop: what is not ours is shown as a fault.
+    shown = _os_error(error) if isinstance(error, OSError) else _internal_error(error)
+    if verbose or os.environ.get("VTRAIN_DEBUG"):
+        traceback.print_exception(error)
+    render(shown)
+    return shown.exit_code
 
 
 def render(error: VtrainError) -> None:
@@ -148,13 +157,6 @@ def _line(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _end(ctx: Any, shown: VtrainError, error: Exception) -> NoReturn:
-    if (ctx.obj or {}).get("verbose") or os.environ.get("VTRAIN_DEBUG"):
-        traceback.print_exception(error)
-    render(shown)
-    raise typer.Exit(shown.exit_code) from error
-
-
 def _os_error(error: OSError) -> VtrainError:
     from vtrain.rundir import storage_error
 
@@ -178,7 +180,7 @@ def _internal_error(error: Exception) -> VtrainError:
     return shown
 
 
-def _is_usage_error(error: Exception) -> bool:
+def _is_usage_error(error: BaseException) -> bool:
     """Whether Typer raised it for a wrong argument, and will print it with the usage."""
     # Newer Typers carry click inside, older ones use it from outside.
     return any(base.__name__ == "ClickException" for base in type(error).__mro__)

@@ -6,9 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from vtrain.rundir import to_json
+from vtrain.files import to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +21,9 @@ def console() -> Console:
 
 def say(text: str) -> None:
     """Print a line for people."""
-    typer.echo(text, err=True)
+    # Not by Typer, which takes longer to load than a logo to trace.
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def print_json(obj: Mapping[str, Any], *, schema: int = 1) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from vtrain.config.section import Lambda, Section
+from vtrain.config.tastes import TASTES
 
 
 class TasteConfig(Section):
     """The price of size, lambda, for each named taste."""
 
-    fidelity: Lambda = Field(0.15, description="Lambda when looks are what counts.")
-    balanced: Lambda = Field(1.2, description="Lambda when both count.")
-    compact: Lambda = Field(3.0, description="Lambda when size counts most.")
+    fidelity: Lambda = Field(TASTES["fidelity"], description="Lambda when looks are what counts.")
+    balanced: Lambda = Field(TASTES["balanced"], description="Lambda when both count.")
+    compact: Lambda = Field(TASTES["compact"], description="Lambda when size counts most.")
 
     @model_validator(mode="after")
     def _ordered(self) -> TasteConfig:

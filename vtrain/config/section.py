@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vtrain.config.tastes import MOST_LAMBDA
+
 Category = Literal["simple", "text", "gradient", "complex"]
 CATEGORIES: tuple[Category, ...] = ("simple", "text", "gradient", "complex")
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 FolderName = Annotated[str, Field(max_length=100)]
 Positive = Annotated[float, Field(gt=0.0)]
-MOST_LAMBDA = 8.0
-"""Beyond it only size would count."""
 Lambda = Annotated[float, Field(ge=0.0, le=MOST_LAMBDA)]
 Units = Annotated[int, Field(ge=1, le=65_536)]
 

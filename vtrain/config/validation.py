@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from vtrain.config.scoring import TasteConfig
-from vtrain.config.section import MOST_LAMBDA, Category, Section
+from vtrain.config.section import Category, Section
+from vtrain.config.tastes import MOST_LAMBDA
 
 _NAMES = tuple(TasteConfig.model_fields)
 

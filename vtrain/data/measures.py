@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vtrain.images.distinct import Distinct
+from vtrain.images.lab import lab_of_unit
 from vtrain.tracing.palette import flat_pixels, lab_of
 
 Plane = NDArray[np.float32]
@@ -61,16 +63,22 @@ class View:
     slope: Plane
 
 
-def view_of(rgba: Rgba, *, page: int = 128) -> View:
+def view_of(rgba: Rgba, *, page: int = 128, distinct: Distinct | None = None) -> View:
     """The planes of an image.
 
     Args:
         rgba: Shape (h, w, 4), straight alpha.
         page: Grey level of the page under transparency. Mid grey gives every black or white shape
             an edge; `page_of` chooses the one that the image shows best on.
+        distinct: The image's colours where they are known: each of them is then converted once.
     """
-    unit = over_grey(rgba, page)
-    lab = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2Lab), np.float32)
+    if distinct is None:
+        unit = over_grey(rgba, page)
+        lab = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2Lab), np.float32)
+    else:
+        units = over_grey(distinct.colours[None], page)[0]
+        unit = units.take(distinct.numbers, axis=0)
+        lab = lab_of_unit(units).take(distinct.numbers, axis=0)
     grey = np.asarray(cv2.cvtColor(unit, cv2.COLOR_RGB2GRAY), np.float32) * np.float32(255)
     across = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=0.125), np.float32)
     down = np.asarray(cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125), np.float32)
@@ -144,7 +152,7 @@ def stroke_widths(
     ridge = (distance > 0) & (distance >= np.asarray(cv2.dilate(distance, _KERNEL)) - 1e-3)
     if not ridge.any():
         return np.zeros(len(quantiles))
-    return np.asarray(np.quantile(2 * distance[ridge], quantiles), np.float64)
+    return _quantiles(2 * distance[ridge], quantiles)
 
 
 def noise(view: View) -> float:
@@ -172,9 +180,27 @@ def blockiness(view: View) -> float:
     """
     step = np.abs(np.diff(np.ascontiguousarray(view.lab[..., 0]), axis=1))
     moving = step > 0
-    usual = float(np.median(step[moving])) if moving.any() else 1.0
+    usual = _median(step[moving]) if moving.any() else 1.0
     on_grid, off_grid = step[:, 7::8], step[:, 3::8]
     return float(on_grid.mean() - off_grid.mean()) / usual if on_grid.size else 0.0
+
+
+def _quantiles(values: Plane, shares: tuple[float, ...]) -> NDArray[np.float64]:
+    """As `np.quantile`, which loads numpy's masked arrays on its first call; no value is a NaN."""
+    ordered = np.sort(values)
+    place = (ordered.size - 1) * np.array(shares)
+    low = place.astype(np.intp)
+    high = np.minimum(low + 1, ordered.size - 1)
+    step, share = ordered[high] - ordered[low], place - low
+    # From the nearer of the two.
+    return np.where(share < 0.5, ordered[low] + step * share, ordered[high] - step * (1 - share))
+
+
+def _median(values: Plane) -> float:
+    """As `np.median`, which loads numpy's masked arrays on its first call; no value is a NaN."""
+    half = values.size // 2
+    first = half if values.size % 2 else half - 1
+    return float(np.mean(np.partition(values, (first, half))[first : half + 1]))
 
 
 def edge_width(view: View) -> float:

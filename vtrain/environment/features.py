@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.data.measures import Mask, Plane, View, blockiness, noise, stroke_widths, view_of
+from vtrain.images.distinct import Distinct
 
 _SLOPES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Edges of the gradient-slope histogram (levels per px)."""
@@ -65,12 +66,13 @@ def features(rgba: NDArray[np.uint8]) -> Plane:
     Args:
         rgba: Straight alpha, shape (h, w, 4).
     """
-    view = view_of(rgba)
+    distinct = Distinct.of(rgba)
+    view = view_of(rgba, distinct=distinct)
     values = np.concatenate(
         [
             _shape(rgba),
             _alpha(view),
-            _colours(view),
+            _colours(view, distinct),
             _regions(view),
             _edges(view),
             _damage(view),
@@ -97,19 +99,20 @@ def _alpha(view: View) -> Plane:
     )
 
 
-def _colours(view: View) -> Plane:
+def _colours(view: View, distinct: Distinct) -> Plane:
     """Shares of flat pixels, counts of distinct colours, and entropies (bits) on a 4-bit grid."""
-    drawn = view.rgba[view.foreground][:, :3].astype(np.int64)
-    flat = view.rgba[view.flat & view.foreground][:, :3].astype(np.int64)
-    distinct = len(np.unique(drawn @ np.array([65536, 256, 1])))
-    counts = _coarse_counts(drawn)
-    flat_counts = _coarse_counts(flat)
+    drawn = distinct.counts(view.foreground)
+    flat = distinct.counts(view.flat & view.foreground)
+    rgb = distinct.colours[:, :3].astype(np.int64)
+    # Some may differ in alpha alone.
+    shown = np.unique(rgb[drawn > 0] @ np.array([65536, 256, 1]), return_index=True)[0]
+    counts, flat_counts = _coarse_counts(rgb, drawn), _coarse_counts(rgb, flat)
     share = np.cumsum(np.sort(flat_counts)[::-1]) / max(1, flat_counts.sum())
     needed = [np.log2(1 + np.searchsorted(share, q) + 1) for q in (0.5, 0.9, 0.99)]
     return np.array(
         [
             view.flat[view.foreground].mean() if view.foreground.any() else 0.0,
-            np.log2(1 + distinct) / 8,
+            np.log2(1 + len(shown)) / 8,
             *(value / 4 for value in needed),
             _entropy(counts) / 4,
             _entropy(flat_counts) / 4,
@@ -118,9 +121,10 @@ def _colours(view: View) -> Plane:
     )
 
 
-def _coarse_counts(rgb: NDArray[np.int64]) -> NDArray[np.int64]:
-    codes = (rgb >> 4) @ np.array([256, 16, 1])
-    return np.bincount(codes, minlength=1)
+def _coarse_counts(rgb: NDArray[np.int64], counts: NDArray[np.intp]) -> NDArray[np.int64]:
+    used = counts > 0
+    codes = (rgb[used] >> 4) @ np.array([256, 16, 1])
+    return np.bincount(codes, counts[used], minlength=1).astype(np.int64)
 
 
 def _entropy(counts: NDArray[np.int64]) -> float:

@@ -8,10 +8,16 @@ straight (not premultiplied) alpha, 0 to 255.
     small = reduce(picture.rgba, 256)         # longest side 256 px, by area
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from vtrain.images.decode import decode, read
 from vtrain.images.pixels import encode_png, has_transparency, over, reduce, resize
-from vtrain.images.svg import render_svg
 from vtrain.images.types import FORMATS, Limits, Picture
+
+if TYPE_CHECKING:
+    from vtrain.images.svg import render_svg
 
 __all__ = [
     "FORMATS",
@@ -26,3 +32,11 @@ __all__ = [
     "render_svg",
     "resize",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "render_svg":
+        raise AttributeError(f"module 'vtrain.images' has no attribute {name!r}")
+    from vtrain.images.svg import render_svg  # noqa: PLC0415 - rasters need no XML parser
+
+    return render_svg

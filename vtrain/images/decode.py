@@ -8,7 +8,6 @@ from pathlib import Path
 
 from vtrain.errors import ImageRefused
 from vtrain.images.raster import decode_raster
-from vtrain.images.svg import decode_svg, looks_like_svg
 from vtrain.images.types import DEFAULT_LIMITS, FORMATS, Limits, Picture
 
 _ALLOWED = ", ".join(FORMATS)
@@ -78,6 +77,8 @@ def decode(
         raise _file_too_large(name, len(data), limits)
     kind = sniff(data)
     if kind == "SVG":
+        from vtrain.images.svg import decode_svg  # noqa: PLC0415 - see `sniff`
+
         return decode_svg(data, svg_side, name=name, limits=limits, isolated=isolated)
     if kind in FORMATS:
         return decode_raster(data, kind, name=name, limits=limits)
@@ -165,6 +166,8 @@ def sniff(data: bytes) -> str:
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
+    from vtrain.images.svg import looks_like_svg  # noqa: PLC0415 - rasters need no XML parser
+
     if looks_like_svg(data):
         return "SVG"
     if data[4:8] == b"ftyp":

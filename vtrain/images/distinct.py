@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,28 @@ from vtrain.images.loops import loops
 
 _FIRST_SLOTS = 1 << 13
 """Slots of the hash table at first (count)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distinct:
+    """The distinct colours of a picture, as `distinct_colours` gives them.
+
+    Attributes:
+        colours: Shape (n, 4).
+        numbers: Which one each pixel has, shape (h, w).
+    """
+
+    colours: NDArray[np.uint8]
+    numbers: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, rgba: NDArray[np.uint8]) -> Distinct:
+        """Those of a picture of shape (h, w, 4) with at least one pixel."""
+        return cls(*distinct_colours(np.ascontiguousarray(rgba)))
+
+    def counts(self, mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """How many pixels of a mask, shape (h, w), have each colour; shape (n,)."""
+        return np.bincount(self.numbers[mask], minlength=len(self.colours))
 
 
 def distinct_colours(

@@ -57,12 +57,14 @@ def recolour(
 def from_lines(colours: NDArray[np.float32], ends: NDArray[np.float32]) -> NDArray[np.float32]:
     """As `kernels.from_lines`."""
     least = np.full(len(colours), np.inf, np.float32)
+    planes = np.ascontiguousarray(colours.T)
     for start, origin in enumerate(ends):
-        offset = colours - origin
+        x, y, z = (plane - level for plane, level in zip(planes, origin, strict=True))
         for end in ends[start:]:
-            line = end - origin
-            length = float(line @ line)
-            share = np.clip(offset @ line / np.float32(length or 1), 0, 1)
-            away = offset - share[:, None] * line
-            np.minimum(least, np.einsum("nc,nc->n", away, away), out=least)
+            along, down, deep = end - origin
+            length = along * along + down * down + deep * deep
+            scale = np.float32(1) / length if length > 0 else np.float32(0)
+            share = np.clip((x * along + y * down + z * deep) * scale, 0, 1)
+            gaps = (x - share * along) ** 2 + (y - share * down) ** 2 + (z - share * deep) ** 2
+            np.minimum(least, gaps, out=least)
     return least

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
 from vtrain.errors import ImageRefused
 from vtrain.images.types import Limits, Picture
@@ -34,7 +35,6 @@ _PILLOW_ERRORS = (
     struct.error,
     Image.DecompressionBombError,
     UnidentifiedImageError,
-    ImageCms.PyCMSError,
 )
 
 # A progressive JPEG may repeat its scans thousands of times, each as dear as decoding the whole
@@ -43,6 +43,9 @@ _MAX_SCANNED_PIXELS = 1_600_000_000
 
 # Sum of the luminance quantisation table K.1 of ITU-T T.81.
 _STANDARD_SUM = 3688
+
+# Pillow warns of larger images, which only its own way of opening them does.
+_UNSUSPECTED_PIXELS = 80_000_000
 
 # `warnings.catch_warnings` swaps process-wide state, so two threads must not be inside it.
 _WARNINGS_LOCK = threading.Lock()
@@ -70,7 +73,7 @@ def decode_raster(data: bytes, kind: str, *, name: str, limits: Limits) -> Pictu
     with _WARNINGS_LOCK, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            with Image.open(io.BytesIO(data), formats=[kind]) as image:
+            with _opened(data, kind) as image:
                 _check_size(image.size, name=name, limits=limits)
                 if kind == "JPEG":
                     _check_jpeg(data, image.size, name=name)
@@ -93,6 +96,18 @@ def decode_raster(data: bytes, kind: str, *, name: str, limits: Limits) -> Pictu
         bit_depth=depth,
         jpeg_quality=quality,
     )
+
+
+def _opened(data: bytes, kind: str) -> Image.Image:
+    """As `Image.open`, which loads the readers of all common formats to open a PNG."""
+    if kind == "PNG":
+        try:
+            image = PngImageFile(io.BytesIO(data))
+        except _PILLOW_ERRORS:  # what is wrong with it, the way for all formats says
+            return Image.open(io.BytesIO(data), formats=[kind])
+        if image.width * image.height <= _UNSUSPECTED_PIXELS:
+            return image
+    return Image.open(io.BytesIO(data), formats=[kind])
 
 
 def header_size(data: bytes, kind: str, *, name: str) -> tuple[int, int]:
@@ -193,13 +208,7 @@ def _to_rgba(image: Image.Image, data: bytes, *, name: str) -> tuple[NDArray[np.
     if mode.startswith("I") or mode == "F":
         return _from_deep_grey(image, name=name)
     if mode == "LAB":
-        transform = ImageCms.buildTransform(
-            ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-        )
-        converted = ImageCms.applyTransform(image, transform)
-        if converted is None:  # pragma: no cover - only when asked to work in place
-            raise ImageRefused(name, "unsupported-mode", "its Lab colours cannot be converted")
-        return np.array(converted.convert("RGBA")), ["Lab converted to sRGB"]
+        return _from_lab(image, name=name), ["Lab converted to sRGB"]
     if mode in ("CMYK", "YCbCr", "HSV"):
         return np.array(image.convert("RGB").convert("RGBA")), [f"{mode} converted to RGB"]
     if mode in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"):
@@ -211,6 +220,22 @@ def _to_rgba(image: Image.Image, data: bytes, *, name: str) -> tuple[NDArray[np.
             notes.append("16 bits reduced to 8")
         return np.array(image.convert("RGBA")), notes
     raise ImageRefused(name, "unsupported-mode", f"pixels of the mode {mode} are not read")
+
+
+def _from_lab(image: Image.Image, *, name: str) -> NDArray[np.uint8]:
+    """Pixels of a picture in Lab."""
+    from PIL import ImageCms  # noqa: PLC0415 - as long to load as many a picture, and seldom needed
+
+    try:
+        transform = ImageCms.buildTransform(
+            ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+        )
+        converted = ImageCms.applyTransform(image, transform)
+    except ImageCms.PyCMSError as error:
+        raise ValueError(str(error)) from error
+    if converted is None:  # pragma: no cover - only when asked to work in place
+        raise ImageRefused(name, "unsupported-mode", "its Lab colours cannot be converted")
+    return np.array(converted.convert("RGBA"))
 
 
 def _from_deep_grey(image: Image.Image, *, name: str) -> tuple[NDArray[np.uint8], list[str]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from vtrain.config.scoring import ScoringConfig, TasteConfig
-from vtrain.config.section import MOST_LAMBDA
+from vtrain.config.tastes import MOST_LAMBDA, TASTES
 from vtrain.errors import UsageError
+
+if TYPE_CHECKING:  # the schema takes longer to load than a logo to trace
+    from vtrain.config.scoring import ScoringConfig
 
 
 def cost(segments: int, size: int, pixels: int, config: ScoringConfig) -> float:
@@ -30,15 +33,18 @@ def utility(appearance: float, price: float, taste: float) -> float:
     return appearance - taste * price
 
 
-def lambda_of(prefer: str, config: ScoringConfig) -> float:
+def lambda_of(prefer: str, config: ScoringConfig | None) -> float:
     """The lambda of a named taste, or a lambda written as a number.
+
+    Args:
+        prefer: Either.
+        config: Says what the names mean; None for what they mean by default.
 
     Raises:
         UsageError: It is neither.
     """
-    names = list(TasteConfig.model_fields)
-    if prefer in names:
-        return float(getattr(config.taste, prefer))
+    if prefer in TASTES:
+        return TASTES[prefer] if config is None else float(getattr(config.taste, prefer))
     try:
         value = float(prefer)
     except ValueError:
@@ -46,6 +52,6 @@ def lambda_of(prefer: str, config: ScoringConfig) -> float:
     if not 0 <= value <= MOST_LAMBDA:
         raise UsageError(
             f"{prefer!r} is no taste.",
-            hint=f"Use {', '.join(names)}, or a lambda from 0 to {MOST_LAMBDA:g}.",
+            hint=f"Use {', '.join(TASTES)}, or a lambda from 0 to {MOST_LAMBDA:g}.",
         )
     return value

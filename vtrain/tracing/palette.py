@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.images.distinct import distinct_colours
+from vtrain.images.lab import lab_of_unit
 from vtrain.images.loops import loops
 
 Rgba = NDArray[np.uint8]
@@ -22,7 +23,7 @@ Colours = NDArray[np.float32]
 
 _FLAT_RANGE = 8
 """Largest spread of a channel in a flat 3x3 neighbourhood (levels)."""
-_MIXTURE_DISTANCE = 14.0
+_MIXTURE_DISTANCE = 14
 """Colours closer than this to the line between two palette colours are mixtures (levels)."""
 _MIXTURE_PALETTE = 12
 """Heaviest palette colours that mixtures are looked for between (count)."""
@@ -137,32 +138,36 @@ def _local_labels(
     where = np.flatnonzero(doubtful)
     if not len(where):
         return labels
-    pixels = rgba.reshape(-1, 4)[where, :3].astype(np.float32)
-    best = np.full(len(where), np.inf, np.float32)
-    chosen = labels.reshape(-1)[where].copy()
-    low = np.full((len(where), 3), 255, np.float32)
-    high = np.zeros((len(where), 3), np.float32)
     # The reach is found at the input's size: many times less work for the same neighbourhood.
     middle = slice(scale // 2, None, scale)
     small_labels, small_certain = labels[middle, middle], certain[middle, middle]
     width = labels.shape[1]
     rows = np.minimum(where // width // scale, small_labels.shape[0] - 1)
     columns = np.minimum(where % width // scale, small_labels.shape[1] - 1)
+    cells = rows * small_labels.shape[1] + columns
     kernel = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
-    for label in np.flatnonzero(np.bincount(labels[certain], minlength=len(palette))):
-        reach = cv2.dilate(((small_labels == label) & small_certain).astype(np.uint8), kernel)
-        colour = palette[label].astype(np.float32)
-        near = np.asarray(reach)[rows, columns] > 0
-        low[near] = np.minimum(low[near], colour)
-        high[near] = np.maximum(high[near], colour)
-        distance = ((pixels - colour) ** 2).sum(axis=1)
-        distance[~near] = np.inf
-        closer = distance < best
-        best[closer] = distance[closer]
-        chosen[closer] = label
-    mixture = ((pixels >= low - _MIXTURE_DISTANCE) & (pixels <= high + _MIXTURE_DISTANCE)).all(
-        axis=1
-    )
+    pixels = rgba.reshape(-1, 4)[where, :3].astype(np.int32)
+    reds, greens, blues = np.ascontiguousarray(pixels.T)
+    best = np.full(len(where), np.iinfo(np.int32).max, np.int32)
+    chosen = labels.reshape(-1)[where]
+    for label in np.flatnonzero(np.bincount(small_labels[small_certain], minlength=len(palette))):
+        sown = ((small_labels == label) & small_certain).astype(np.uint8)
+        near = np.flatnonzero(np.asarray(cv2.dilate(sown, kernel)).reshape(-1)[cells])
+        red, green, blue = palette[label].tolist()
+        distance = (reds[near] - red) ** 2 + (greens[near] - green) ** 2 + (blues[near] - blue) ** 2
+        closer = distance < best[near]
+        nearer = near[closer]
+        best[nearer] = distance[closer]
+        chosen[nearer] = label
+    # Colours of the certain pixels within reach are a range in each channel.
+    colours = palette[small_labels]
+    clear = ~small_certain
+    low, high = colours.copy(), colours
+    low[clear], high[clear] = 255, 0
+    low = np.asarray(cv2.erode(low, kernel), np.int32).reshape(-1, 3)[cells]
+    high = np.asarray(cv2.dilate(high, kernel), np.int32).reshape(-1, 3)[cells]
+    within = (pixels >= low - _MIXTURE_DISTANCE) & (pixels <= high + _MIXTURE_DISTANCE)
+    mixture = within[:, 0] & within[:, 1] & within[:, 2]
     result = labels.copy()
     result.reshape(-1)[where[mixture]] = chosen[mixture]
     return result
@@ -205,8 +210,7 @@ def lab_of(rgb: Colours) -> Colours:
     if not len(rgb):
         return np.zeros((0, 3), np.float32)
     unit = (rgb / np.float32(255)).astype(np.float32)
-    lab = np.asarray(cv2.cvtColor(unit[None], cv2.COLOR_RGB2Lab), np.float32)
-    return lab.reshape(-1, 3)
+    return lab_of_unit(unit)
 
 
 def _nearest(rgb: Colours, palette: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Colours]:
@@ -227,19 +231,26 @@ def _kmeans(counts: ColourCounts, count: int) -> Colours:
     if len(counts.weights) <= count:
         return counts.rgb[np.argsort(-counts.weights, kind="stable")]
     lab, weights = lab_of(counts.rgb), counts.weights
+    planes = np.ascontiguousarray(lab.T)
     centres = [lab[weights.argmax()]]
-    gap = ((lab - centres[0]) ** 2).sum(axis=1)
-    while len(centres) < count and (gap * weights).max() > 0:
-        centres.append(lab[(gap * weights).argmax()])
-        gap = np.minimum(gap, ((lab - centres[-1]) ** 2).sum(axis=1))
+    gap = _squared(planes, centres[0])
+    while len(centres) < count:
+        loss = gap * weights
+        farthest = loss.argmax()
+        if not loss[farthest] > 0:
+            break
+        centres.append(lab[farthest])
+        gap = np.minimum(gap, _squared(planes, centres[-1]))
     middle = np.stack(centres)
     group = np.zeros(len(lab), np.intp)
+    weighted, doubled = weights * planes, 2 * lab
     for _ in range(_ITERATIONS):
-        moved = ((middle**2).sum(axis=1)[None] - 2 * lab @ middle.T).argmin(axis=1)
+        gaps = doubled @ middle.T
+        moved = np.subtract((middle**2).sum(axis=1), gaps, out=gaps).argmin(axis=1)
         total = np.bincount(moved, weights, minlength=len(middle))
         kept = total > 0
         for c in range(3):
-            sums = np.bincount(moved, weights * lab[:, c], minlength=len(middle))
+            sums = np.bincount(moved, weighted[c], minlength=len(middle))
             middle[kept, c] = sums[kept] / total[kept]
         if (moved == group).all():
             break
@@ -257,13 +268,25 @@ def _kmeans(counts: ColourCounts, count: int) -> Colours:
     return means[np.argsort(-total[kept], kind="stable")]
 
 
+def _squared(planes: Colours, colour: Colours) -> Colours:
+    """Squared distances of colours, shape (3, n), from one; shape (n,)."""
+    # Plane by plane, as numpy is slow along a last axis of three; summed in the same order.
+    first, second, third = (
+        (plane - level) ** 2 for plane, level in zip(planes, colour, strict=True)
+    )
+    return np.asarray(first + second + third, np.float32)
+
+
 def _unmixed(counts: ColourCounts, palette: Colours, *, least: float) -> ColourCounts:
     """Colours that lie far from every line between two palette colours, heavy enough together."""
-    squared = loops().from_lines(counts.rgb, palette[:_MIXTURE_PALETTE])
-    # A line from a colour to itself is the colour; the lighter ones have no lines.
-    for colour in palette[_MIXTURE_PALETTE:]:
-        squared = np.minimum(squared, ((counts.rgb - colour) ** 2).sum(axis=1))
-    far = squared > _MIXTURE_DISTANCE**2
+    planes = np.ascontiguousarray(counts.rgb.T)
+    far = np.ones(len(counts.rgb), np.bool_)
+    for colour in palette:
+        far &= _squared(planes, colour) > _MIXTURE_DISTANCE**2
+    # Most colours are one of the palette's: the lines are for the others. The lighter have none.
+    doubtful = np.flatnonzero(far)
+    squared = loops().from_lines(counts.rgb[doubtful], palette[:_MIXTURE_PALETTE])
+    far[doubtful] = squared > _MIXTURE_DISTANCE**2
     if float(counts.weights[far].sum()) < least:
         far[:] = False
     return ColourCounts(counts.rgb[far], counts.weights[far])

@@ -19,6 +19,7 @@ from concurrent.futures import TimeoutError as TimeLimit
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -74,6 +75,9 @@ class Workers(Generic[Task, Result]):
         memory_limit: Memory that a worker may take beyond its start (MiB).
         setup: Called once in each worker before its first task.
         setup_arguments: Its arguments.
+        preload: A module that is imported once, where workers can be copies of a process that has
+            done so: for those whose start would take longer than their work. None: each imports
+            what it needs.
 
     Raises:
         UsageError: The running program would start itself again in each worker.
@@ -87,8 +91,10 @@ class Workers(Generic[Task, Result]):
         memory_limit: int,
         setup: Callable[..., None],
         setup_arguments: Sequence[Any],
+        preload: str | None = None,
     ) -> None:
         _check_program()
+        self._context = _context(preload)
         self._function = function
         self._count = count
         self._start = (memory_limit, setup, tuple(setup_arguments))
@@ -99,8 +105,7 @@ class Workers(Generic[Task, Result]):
             max_workers=self._count,
             initializer=_start_worker,
             initargs=self._start,
-            # Forking a process that runs torch and its threads can deadlock the child.
-            context=multiprocessing.get_context("spawn"),
+            context=self._context,
         )
         start_quietly(pool)
         return pool
@@ -198,6 +203,17 @@ class Workers(Generic[Task, Result]):
     def close(self) -> None:
         """End the workers, dropping what has not started."""
         stop_quietly(self._pool)
+
+
+def _context(preload: str | None) -> BaseContext:
+    """How workers are started."""
+    # Forking a process that runs torch and its threads can deadlock the child. A server that does
+    # nothing but fork has no threads. Apple's libraries do not outlive a fork.
+    if preload is None or sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([preload])
+    return context
 
 
 def _check_program() -> None:
