@@ -309,7 +309,7 @@ def test_a_plot_repeats_to_the_byte(judgement: Judgement) -> None:
 
 
 def test_the_gallery_shows_each_logo_once(judgement: Judgement) -> None:
-    picked = pick(judgement, "fidelity", each=4)
+    picked = pick(judgement, "fidelity", count=12)
 
     images = [name for names in picked.values() for name in names]
     gains = {row.image: row.gain for row in judgement.select(chooser="policy", taste="fidelity")}

@@ -20,7 +20,7 @@ _PIXELS = 768
 
 _STYLE = """
 body { max-width: none; }
-.logo { border-top: 1px solid #e6e6e6; padding-top: .6rem; overflow-wrap: anywhere; }
+.logo { border-top: 1px solid var(--line); padding-top: .6rem; overflow-wrap: anywhere; }
 figure { width: 260px; }
 figure .paper { height: 260px; padding: 0; }
 figure .paper + .dark { border-top: 0; }

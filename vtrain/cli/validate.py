@@ -161,7 +161,14 @@ def judge(
                 _hush(ctx)
             patience = _seconds(wait, "--wait")
             if report_only is not None:
-                rebuild_reports(directory, report_only, wait=patience, quiet=quiet, as_json=as_json)
+                rebuild_reports(
+                    directory,
+                    report_only,
+                    pictures=settings.validation.gallery,
+                    wait=patience,
+                    quiet=quiet,
+                    as_json=as_json,
+                )
             else:
                 command.job = job_of(
                     settings,

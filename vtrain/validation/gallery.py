@@ -21,6 +21,10 @@ _LARGEST_SVG = 200_000
 """A larger drawing is shown as pixels, to keep the page light (bytes)."""
 _PIXELS = 768
 """Longest side of such pixels (px)."""
+_EACH = 4
+"""Most logos of a kind (count)."""
+FURTHER = "Further logos, the worst gain first"
+"""Heading of those beyond `_EACH` of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Exhibit:
     pictures: tuple[Picture, ...]
 
 
-def pick(judgement: Judgement, taste: str, *, each: int = 4) -> dict[str, list[str]]:
+def pick(judgement: Judgement, taste: str, *, count: int = 3 * _EACH) -> dict[str, list[str]]:
     """Image ids of the best, the worst and some random logos by the policy's gain at a taste.
 
     No image comes twice. The random ones are drawn from a fixed seed: nobody chose them.
@@ -65,19 +69,23 @@ def pick(judgement: Judgement, taste: str, *, each: int = 4) -> dict[str, list[s
     Args:
         judgement: Holds the policy.
         taste: Name of the taste.
-        each: Most images of each kind (count).
+        count: Most images, at least 3. Up to 4 are of each kind; what is left over goes to further
+            ones.
     """
     rows = sorted(
         judgement.select(chooser=POLICY, taste=taste), key=lambda row: (-row.gain, row.image)
     )
     ids = list(dict.fromkeys(row.image for row in rows))
-    each = min(each, -(-len(ids) // 3))
+    each = min(count // 3, _EACH, -(-len(ids) // 3))
     shuffled = [ids[int(index)] for index in np.random.default_rng(0).permutation(len(ids))]
     random = shuffled[:each]
     rest = [image for image in ids if image not in random]
     best = rest[:each]
     worst = [image for image in reversed(rest) if image not in best][:each]
-    return {"At random": random, "Worst gain": worst, "Best gain": best}
+    picked = {"At random": random, "Worst gain": worst, "Best gain": best}
+    shown = {image for images in picked.values() for image in images}
+    further = [image for image in reversed(ids) if image not in shown][: count - len(shown)]
+    return {**picked, FURTHER: further} if further else picked
 
 
 def exhibit(image: str, judgement: Judgement, source: ImageSource) -> Exhibit:
