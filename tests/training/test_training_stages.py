@@ -89,6 +89,10 @@ def test_each_attempt_leaves_its_result_a_check_and_a_checkpoint(new_run: NewRun
         (1, "end", "end"),
     ]
     rows = {row["update"]: row for row in records(run)}
+    assert [(row["stage"], row["attempt"]) for row in rows.values()] == [
+        *(("first", 1), ("first", 1), ("first", 2), ("first", 2)),
+        *(("the last", 1), ("the last", 1)),
+    ]
     for item in kept:
         row = rows[item["update"]]
         assert item["check"]["utility"] == row["validation_utility"]
