@@ -34,8 +34,9 @@ img.plot { max-width: 100%; height: auto; }
 .pictures { display: flex; gap: .8rem; overflow-x: auto; }
 figure { margin: 0; flex: 0 0 auto; width: 220px; }
 figure .paper { display: flex; width: 100%; height: 170px; padding: 8px; box-sizing: border-box;
-  align-items: center; justify-content: center; border: 1px solid #ccc; background: #fff; }
-figure .dark { background: #202020; }
+  align-items: center; justify-content: center; border: 1px solid #ccc;
+  color: #1a1a1a; background: #fff; }
+figure .dark { color: #e6e6e6; background: #202020; }
 figure .paper img { max-width: 100%; max-height: 100%; min-width: 60%; object-fit: contain; }
 html:has(#large:checked) figure { width: 1042px; }
 html:has(#large:checked) .paper { height: auto; }

@@ -35,7 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     logos = folder / "logos"
     for path in write_samples(logos, LOGOS + 40):  # some brands go to the other splits
         path.rename(path.with_stem(f"{NAME}{path.stem}"))
-    values = tiny(0).model_dump()
+    values = tiny(4).model_dump()
     values["data"] |= {"split": {"train": 0.01, "validation": 0.01, "test": 0.98}}
     values["validation"] |= {
         "gallery": LOGOS,

@@ -21,7 +21,14 @@ from vtrain.validation.drift import SMALL_PSI, Drift
 from vtrain.validation.judge import Judgement
 from vtrain.validation.measures import Finding, Past
 from vtrain.validation.regression import paired_changes
-from vtrain.validation.results import RESULTS, SCHEMA, folders, read_judgement, read_record
+from vtrain.validation.results import (
+    RESULTS,
+    SCHEMA,
+    folders,
+    read_interval,
+    read_judgement,
+    read_record,
+)
 from vtrain.validation.summary import ALL
 
 _LOG = logging.getLogger(__name__)
@@ -64,6 +71,7 @@ def _past(run: RunDirectory, folder: Path) -> list[Past]:
             taste=figures["taste"],
             utility=figures["utility"],
             gain=figures["gain"]["value"],
+            gain_interval=read_interval(figures["gain"]),
         )
         for figures in document["summary"]["figures"]
         if figures["chooser"] == POLICY and figures["category"] == ALL
