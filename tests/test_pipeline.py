@@ -318,7 +318,10 @@ def test_a_good_policy_is_only_to_be_used() -> None:
             "1 of 2 checkpoints cannot be used: step-000000002: policy.safetensors is missing",
         ),
         ({"state": state_of(checkpoint(1, "set aside"))}, "1 of 1 were found damaged and renamed"),
-        ({"state": state_of(alerts=(ALERT,))}, "Use less. Alert (critical)"),
+        (
+            {"state": state_of(alerts=(ALERT,))},
+            "Use less. This alert was open when training ended: memory: 97 % in use.",
+        ),
         (
             {
                 "state": state_of(

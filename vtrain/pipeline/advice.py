@@ -266,7 +266,7 @@ def _damaged_checkpoints(facts: Facts) -> Iterator[Suggestion]:
     if aside:
         yield Suggestion(
             0.2,
-            f"Look at the damaged checkpoints that were set aside, and delete them: "
+            "Look at the damaged checkpoints that were set aside, and delete them: "
             f"vtrain checkpoint verify --run {facts.run}",
             f"{aside} of {len(found)} were found damaged and renamed.",
         )
@@ -281,7 +281,7 @@ def _alerts(facts: Facts) -> Iterator[Suggestion]:
         yield Suggestion(
             0.75 if alert.get("level") == "critical" else 0.5,
             hint,
-            f"Alert ({alert.get('level')}) that was open when training ended: {message}",
+            f"This alert was open when training ended: {message}.",
         )
 
 

@@ -138,7 +138,14 @@ def html(execution: Execution) -> str:
         title,
         element("h1", title),
         element("p", f"Started {execution.started}.", kind="quiet"),
-        element("div", *(element("p", line.strip()) for line in lead), kind="lead"),
+        element(
+            "div",
+            *(
+                element("p", line.strip(), kind="sub" if line.startswith(" ") else "")
+                for line in lead
+            ),
+            kind="lead",
+        ),
         element("h2", "Stages"),
         table(
             ("stage", "outcome", "time (s)", "what"),

@@ -99,7 +99,7 @@ def _time(found: Efficiency | None) -> Table:
         ]
         rows.append(("traces made per second", f"{found.traces_per_second:.1f}"))
     updates = found.updates if found is not None else 0
-    return Table(f"Time of the newest {updates} updates", ("what", "share"), tuple(rows))
+    return Table(f"Time of the newest {updates} updates", ("what", "value"), tuple(rows))
 
 
 def _resources(found: ResourceSummary | None) -> Table:
