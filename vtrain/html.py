@@ -32,16 +32,16 @@ img.plot { max-width: 100%; height: auto; }
 .logo { margin: 1.1rem 0; overflow-wrap: anywhere; content-visibility: auto;
   contain-intrinsic-size: auto 290px; }
 .pictures { display: flex; gap: .8rem; overflow-x: auto; }
-figure { margin: 0; flex: 0 0 auto; width: 220px; }
+figure { margin: 0; flex: 1 0 162px; max-width: 220px; }
 figure .paper { display: flex; width: 100%; height: 170px; padding: 8px; box-sizing: border-box;
   align-items: center; justify-content: center; border: 1px solid #ccc;
   color: #1a1a1a; background: #fff; }
 figure .dark { color: #e6e6e6; background: #202020; }
-figure .paper img { max-width: 100%; max-height: 100%; min-width: 60%; object-fit: contain; }
-html:has(#large:checked) figure { width: 1042px; }
+figure .paper img { width: 100%; height: 100%; object-fit: contain; }
+html:has(#large:checked) figure { flex: 0 0 1042px; max-width: none; }
 html:has(#large:checked) .paper { height: auto; }
-html:has(#large:checked) .paper img { width: 100%; }
-@media (max-width: 600px) { figure { width: 162px; } figure .paper { height: 130px; } }
+html:has(#large:checked) .paper img { height: auto; }
+@media (max-width: 600px) { figure .paper { height: 130px; } }
 figcaption { font-size: .8rem; color: var(--quiet); }
 pre { background: var(--block); padding: .8rem; overflow-x: auto; font-size: .8rem; }
 """

@@ -72,7 +72,7 @@ def test_five_hundred_logos_wait_until_they_are_looked_at(page: Path, browser: B
     browser.until("[...document.images].at(-1).naturalWidth")
     at_last = browser.value(LOADED)
 
-    assert pictures == 3 * LOGOS
+    assert pictures == 4 * LOGOS  # source, default, policy, difference
     assert 0 < at_first < 40
     assert at_first < at_last < 200  # what was passed over is not loaded
     assert browser.problems == []

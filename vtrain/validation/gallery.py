@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from vtrain.environment.measurement import ImageSource
 from vtrain.errors import TraceError
-from vtrain.images import encode_png
+from vtrain.images import encode_png, reduce
+from vtrain.scoring.colour import CLIP, WHITE, Colour, composite, lab_of
 from vtrain.tracing.parameters import Action, decode_action, describe, encode_settings, preset
 from vtrain.tracing.render import render
 from vtrain.tracing.trace import trace
@@ -21,10 +22,13 @@ _LARGEST_SVG = 200_000
 """A larger drawing is shown as pixels, to keep the page light (bytes)."""
 _PIXELS = 768
 """Longest side of such pixels (px)."""
+_DIFFERENCE = 256
+"""Longest side of the picture of a difference (px)."""
 _EACH = 4
 """Most logos of a kind (count)."""
 FURTHER = "Further logos, the worst gain first"
 """Heading of those beyond `_EACH` of each kind."""
+_BLACK: Colour = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """A logo with its source, VTracer's default, and the policy at each taste.
+    """A logo with its source, VTracer's default, the policy at each taste, and the difference.
 
     Attributes:
         name: The image's name.
@@ -114,6 +118,7 @@ def exhibit(image: str, judgement: Judgement, source: ImageSource) -> Exhibit:
             f"{default.bytes:,} bytes, {default.segments:,} segments",
         ),
         *(_drawn(pixels, row.action, f"policy, {row.taste}", _caption(row)) for row in rows),
+        _difference(pixels, reference, first),
     ]
     return Exhibit(first.name, first.category, _is_light(reference), tuple(pictures))
 
@@ -137,6 +142,38 @@ def _drawn(pixels: NDArray[np.uint8], action: Action, title: str, caption: str) 
     except TraceError as error:
         return Picture(None, "", title, error.message)
     return Picture(encode_png(picture), "image/png", title, caption)
+
+
+def _difference(pixels: NDArray[np.uint8], reference: NDArray[np.uint8], row: Row) -> Picture:
+    """Where the policy's drawing has another colour than the source."""
+    title = f"difference, {row.taste}"
+    height, width = reference.shape[:2]
+    try:
+        drawing = trace(pixels, decode_action(row.action))
+        drawn = render(drawing.svg, width, height)
+    except TraceError as error:
+        return Picture(None, "", title, error.message)
+    # A light logo would be lost over white, and with it whatever is missing of it.
+    name, backdrop = ("black", _BLACK) if _is_light(reference) else ("white", WHITE)
+    found = difference(drawn, reference, backdrop)
+    levels = np.rint(found * (255 / CLIP)).astype(np.uint8)
+    picture = reduce(np.dstack([levels, levels, levels, np.full_like(levels, 255)]), _DIFFERENCE)
+    caption = f"of colour, over {name}: black is none, white {CLIP:.0f} dE or more"
+    return Picture(encode_png(picture), "image/png", title, caption)
+
+
+def difference(
+    drawn: NDArray[np.uint8], reference: NDArray[np.uint8], backdrop: Colour
+) -> NDArray[np.float32]:
+    """Colour difference (dE, CIE 1976) of each pixel over one colour, at most `CLIP`; shape (h, w).
+
+    Args:
+        drawn: Straight alpha, shape (h, w, 4).
+        reference: Likewise, of the same shape.
+        backdrop: The colour.
+    """
+    ours, theirs = (lab_of(composite(picture, backdrop)) for picture in (drawn, reference))
+    return np.minimum(np.sqrt(np.square(ours - theirs).sum(axis=2)), np.float32(CLIP))
 
 
 def _caption(row: Row) -> str:

@@ -91,7 +91,8 @@ def _looks(gallery: Mapping[str, Sequence[Exhibit]], missing: str) -> Markup:
         "div",
         element(
             "p",
-            "Source, VTracer's default, then the policy at each taste. The drawings are vectors.",
+            "Source, VTracer's default, then the policy at each taste, and where its drawing at "
+            "the first taste differs from the source. The drawings are vectors.",
             kind="quiet",
         ),
         element(
