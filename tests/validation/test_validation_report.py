@@ -17,10 +17,11 @@ from PIL import Image
 from tests.validation.judging import Bench as Numbers
 from tests.validation.judging import Fixed, entry, measurement
 from vtrain.config.scoring import ScoringConfig
+from vtrain.environment.measurement import Measurement, Request
 from vtrain.errors import DataError
 from vtrain.html import element, image, page
 from vtrain.rundir import RunDirectory, read_jsonl, write_jsonl
-from vtrain.tracing.parameters import PRESETS, encode_settings
+from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
 from vtrain.validation.gallery import FURTHER, Exhibit, Picture, difference, pick
 from vtrain.validation.judge import Judgement, judge
 from vtrain.validation.page import PLOT_TEXTS, html_report
@@ -336,10 +337,15 @@ def test_the_gallery_copes_with_a_single_logo() -> None:
 
 
 def test_more_logos_than_a_dozen_come_last_and_once(judgement: Judgement) -> None:
+    poster = canonical(encode_settings(PRESETS["poster"]))
+
+    def measured(request: Request) -> Measurement:
+        return measurement(float(int(request.image, 16)) if request.action == poster else 0.0)
+
     many = judge(
-        [Fixed("policy", encode_settings(PRESETS["poster"]))],
+        [Fixed("policy", poster)],
         [entry(number) for number in range(30)],
-        engine=Numbers(lambda request: measurement(float(int(request.image, 16)))),
+        engine=Numbers(measured),
         tastes={"fidelity": 0.05},
         traces=1,
         scoring=ScoringConfig(),

@@ -173,7 +173,8 @@ def difference(
         backdrop: The colour.
     """
     ours, theirs = (lab_of(composite(picture, backdrop)) for picture in (drawn, reference))
-    return np.minimum(np.sqrt(np.square(ours - theirs).sum(axis=2)), np.float32(CLIP))
+    distance = np.sqrt(np.square(ours - theirs).sum(axis=2))
+    return np.asarray(np.minimum(distance, CLIP), np.float32)
 
 
 def _caption(row: Row) -> str:
