@@ -391,7 +391,9 @@ def test_plots_show_cores_and_memory_and_need_two_points() -> None:
     figure = resources(samples)
 
     assert figure is not None
-    assert [line.get_xydata().tolist() for axes in figure.axes for line in axes.lines] == [
+    assert [
+        np.asarray(line.get_xydata()).tolist() for axes in figure.axes for line in axes.lines
+    ] == [
         [[0.0, 1.5], [1.0, 1.5], [2.0, 1.5]],
         [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]],
     ]
