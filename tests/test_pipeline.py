@@ -8,16 +8,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.records import Entry, Rejected
 from vtrain.data.samples import write_samples
 from vtrain.errors import DataError, RunLocked
+from vtrain.monitoring.advice import Advice
+from vtrain.monitoring.report import RunReport
 from vtrain.pipeline import PipelineEvent, run_all
 from vtrain.pipeline.advice import Facts, suggestions
 from vtrain.pipeline.fingerprints import Entry as LedgerEntry
@@ -27,8 +32,11 @@ from vtrain.pipeline.fingerprints import (
     train_fingerprint,
     train_length,
 )
+from vtrain.pipeline.plots import curve, resources
 from vtrain.pipeline.stages import PREVIOUS, Stages
-from vtrain.rundir import RunDirectory, read_json
+from vtrain.pipeline.state import CheckpointState, RunState
+from vtrain.rundir import RunDirectory, read_json, write_jsonl
+from vtrain.validation.measures import Beyond, Finding
 from vtrain.validation.results import Record
 from vtrain.validation.statistics import Interval
 from vtrain.validation.summary import Comparison, Figures, Summary
@@ -242,11 +250,34 @@ def advice(
     catalog: Catalog | None = None,
     training: Mapping[str, Any] | None = None,
     judged: Record | None = None,
+    state: RunState | None = None,
 ) -> str:
-    facts = Facts("runs/x", Config(), catalog, training, judged)
+    facts = Facts("runs/x", Config(), catalog, training, judged, state=state)
     found = suggestions(facts)
     assert [item.weight for item in found] == sorted((item.weight for item in found), reverse=True)
     return "\n".join(f"{item.action} {item.evidence}" for item in found)
+
+
+def state_of(*checkpoints: CheckpointState, **report: Any) -> RunState:
+    nothing = RunReport("runs/x", None, None, None, None, ())
+    return RunState(checkpoints, replace(nothing, **report), (), ())
+
+
+def checkpoint(step: int, *problems: str) -> CheckpointState:
+    return CheckpointState(f"step-{step:09d}", step, 0.5, 2**20, (), problems)
+
+
+def found(kind: str) -> Record:
+    finding = Finding(kind, "It is so.", "Do this.")  # type: ignore[arg-type]
+    return replace(record(figures()), beyond=Beyond(findings=(finding,)))
+
+
+ALERT = {
+    "name": "memory",
+    "level": "critical",
+    "message": "memory: 97 % in use",
+    "hint": "Use less.",
+}
 
 
 def test_a_good_policy_is_only_to_be_used() -> None:
@@ -282,10 +313,92 @@ def test_a_good_policy_is_only_to_be_used() -> None:
             {"catalog": Catalog.of([logo(1)], [Rejected("a.png", "truncated", "It ends.")])},
             "1 truncated",
         ),
+        ({"judged": found("regression")}, "Do this. It is so."),
+        (
+            {"state": state_of(checkpoint(1), checkpoint(2, "policy.safetensors is missing"))},
+            "1 of 2 checkpoints cannot be used: step-000000002: policy.safetensors is missing",
+        ),
+        ({"state": state_of(checkpoint(1, "set aside"))}, "1 of 1 were found damaged and renamed"),
+        (
+            {"state": state_of(alerts=(ALERT,))},
+            "Use less. This alert was open when training ended: memory: 97 % in use.",
+        ),
+        (
+            {
+                "state": state_of(
+                    advice=(Advice("cores are idle", "--set resources.workers=2", 1.8),)
+                )
+            },
+            "1.8x as fast next time: add --set resources.workers=2 Cores are idle.",
+        ),
     ],
 )
 def test_each_suggestion_names_its_evidence(facts: dict[str, Any], said: str) -> None:
     assert said in advice(**facts)
+
+
+def test_suggestions_of_all_areas_are_ranked_together() -> None:
+    facts = Facts(
+        "runs/x",
+        Config(),
+        catalog=Catalog.of([logo(1)]),
+        training={"stopped": "diverged", "traces": 100},
+        record=found("drift"),
+        state=state_of(
+            checkpoint(1, "policy.safetensors is missing"),
+            alerts=(ALERT,),
+            advice=(Advice("cores are idle", "--set resources.workers=2", 1.8),),
+        ),
+    )
+
+    assert [item.area for item in suggestions(facts)] == [
+        *("checkpoints", "training", "resources", "validation"),
+        *("data", "resources", "validation"),
+    ]
+
+
+def test_the_report_holds_what_the_files_of_the_run_say(run: RunDirectory, tiny: Config) -> None:
+    """A stage fails, and there are traces of a training before: all is told, as text."""
+    harm = "<img src=x onerror=alert(1)>"
+    updates = [{"update": n, "traces": 16 * n, "gain_mean": 0.1} for n in range(1, 4)]
+    write_jsonl(run.metrics, updates)
+    write_jsonl(run.events, [{"kind": "alert", **ALERT, "message": harm}])
+    CheckpointStore(run.checkpoints).save(
+        16, tensors={"policy": {"w": np.zeros(3, np.float32)}}, documents={}, info={"update": 1}
+    )
+    (run.checkpoints / "step-000000016" / "policy.safetensors").write_bytes(b"damaged")
+
+    with pytest.raises(DataError):
+        run_all([run.root / "missing"], run, tiny)
+
+    (page,), (text,), (results,) = (
+        list(run.root.glob(f"execution_{name}")) for name in ("*.html", "*.txt", "results_*.json")
+    )
+    html = page.read_text(encoding="utf-8")
+    assert html.count("<img ") == 1  # the curve
+    assert "&lt;img src=x onerror=alert(1)&gt;" in html
+    for told in (html, text.read_text(encoding="utf-8")):
+        assert "1 of 1 checkpoints cannot be used" in told
+        assert "Alerts that were open when training ended" in told
+    document = read_json(results, schema=1)
+    assert document["checkpoints"][0]["problems"]
+    assert [item["area"] for item in document["suggestions"]][:2] == ["data", "checkpoints"]
+
+
+def test_plots_show_cores_and_memory_and_need_two_points() -> None:
+    samples = [{"time": 60.0 * n, "cpu_percent": 150.0, "rss": 2**30} for n in range(3)]
+
+    figure = resources(samples)
+
+    assert figure is not None
+    assert [
+        np.asarray(line.get_xydata()).tolist() for axes in figure.axes for line in axes.lines
+    ] == [
+        [[0.0, 1.5], [1.0, 1.5], [2.0, 1.5]],
+        [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]],
+    ]
+    assert resources(samples[:1]) is None
+    assert curve([{"traces": 16, "gain_mean": 0.1}, {"traces": 32, "gain_mean": None}]) is None
 
 
 def vtrain(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -10,32 +10,40 @@ from html import escape
 
 _VOID = ("img", "input", "meta")
 _STYLE = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 1180px;
+:root { color-scheme: light dark; --page: #fff; --text: #1a1a1a; --quiet: #595959; --line: #ddd;
+  --strong: #999; --block: #f5f5f5; --note: #fff4d6; }
+@media (prefers-color-scheme: dark) { :root { --page: #17191c; --text: #e6e6e6; --quiet: #a9a9a9;
+  --line: #3a3d42; --strong: #777; --block: #24272b; --note: #3b3115; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page);
+  max-width: 1180px;
   margin: 2rem auto; padding: 0 1.2rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .3rem; }
-h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; border-bottom: 1px solid #ddd; }
+h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; border-bottom: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
-.quiet { color: #595959; }
+.quiet { color: var(--quiet); }
 .lead p { margin: .35rem 0; } .lead .sub { margin-left: 1.5rem; }
-.note { background: #fff4d6; border-left: 4px solid #b58900; padding: .4rem .8rem; }
+.note { background: var(--note); border-left: 4px solid #b58900; padding: .4rem .8rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem .25rem 0; text-align: left; white-space: nowrap; }
-th { border-bottom: 2px solid #999; font-weight: 600; } td { border-bottom: 1px solid #e6e6e6; }
+th { border-bottom: 2px solid var(--strong); font-weight: 600; }
+td { border-bottom: 1px solid var(--line); }
 img.plot { max-width: 100%; height: auto; }
-.logo { margin: 1.1rem 0; }
+.logo { margin: 1.1rem 0; overflow-wrap: anywhere; content-visibility: auto;
+  contain-intrinsic-size: auto 290px; }
 .pictures { display: flex; gap: .8rem; overflow-x: auto; }
-figure { margin: 0; flex: 0 0 auto; width: 220px; }
+figure { margin: 0; flex: 1 0 162px; max-width: 220px; }
 figure .paper { display: flex; width: 100%; height: 170px; padding: 8px; box-sizing: border-box;
-  align-items: center; justify-content: center; border: 1px solid #ccc; background: #fff; }
-figure .dark { background: #202020; }
-figure .paper img { max-width: 100%; max-height: 100%; min-width: 60%; object-fit: contain; }
-#large:checked ~ .logo figure { width: 1042px; }
-#large:checked ~ .logo .paper { height: auto; }
-#large:checked ~ .logo .paper img { width: 100%; }
-figcaption { font-size: .8rem; color: #444; }
-pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: .8rem; }
+  align-items: center; justify-content: center; border: 1px solid #ccc;
+  color: #1a1a1a; background: #fff; }
+figure .dark { color: #e6e6e6; background: #202020; }
+figure .paper img { width: 100%; height: 100%; object-fit: contain; }
+html:has(#large:checked) figure { flex: 0 0 1042px; max-width: none; }
+html:has(#large:checked) .paper { height: auto; }
+html:has(#large:checked) .paper img { height: auto; }
+@media (max-width: 600px) { figure .paper { height: 130px; } }
+figcaption { font-size: .8rem; color: var(--quiet); }
+pre { background: var(--block); padding: .8rem; overflow-x: auto; font-size: .8rem; }
 """
 
 

@@ -158,6 +158,13 @@ def test_what_takes_much_of_the_time_can_be_done_less_often(
     assert (advice.change, advice.gain) == (change, gain)
 
 
+def test_checks_that_time_asks_for_are_made_less_often_by_time_too() -> None:
+    (advice,) = advise(situation(replace(RECORDED, check=0.5), "validation.every_minutes=2.5"))
+
+    assert advice.change == "--set validation.every_updates=40 --set validation.every_minutes=5"
+    assert "every 20 updates or 2.5 min" in advice.evidence
+
+
 def test_a_training_that_is_in_order_gets_no_advice() -> None:
     assert advise(situation(RECORDED)) == []
     assert advise(situation(replace(RECORDED, updates=1, check=0.9))) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,12 @@ import pytest
 from tests.training.conftest import tiny
 from vtrain.checkpoints.request import ask, requested
 from vtrain.checkpoints.store import CheckpointStore
-from vtrain.config.schema import CheckpointsConfig
+from vtrain.config.schema import CheckpointsConfig, ValidationConfig
 from vtrain.errors import CheckpointError, StorageError
 from vtrain.rundir import RunDirectory, read_jsonl
 from vtrain.training.best import Best, is_better
 from vtrain.training.check import Check
-from vtrain.training.due import Due
+from vtrain.training.due import CheckDue, Due
 from vtrain.training.events import TrainingEvent
 from vtrain.training.replay import replay
 from vtrain.training.train import train
@@ -85,6 +86,47 @@ def test_checkpoints_are_due_by_updates_traces_minutes_and_stages() -> None:
     assert by_time.now(1, 0, stage_ended=False)
     assert due(at_stage_ends=True).now(1, 0, stage_ended=True)
     assert not due().now(1, 10**9, stage_ended=True)
+
+
+def test_checks_are_due_by_updates_and_by_minutes() -> None:
+    now = [0.0]
+
+    def due(**settings: Any) -> CheckDue:
+        return CheckDue(
+            ValidationConfig(**{"every_updates": 100, **settings}), clock=lambda: now[0]
+        )
+
+    assert due(every_updates=3).now(6)
+    assert not due(every_updates=3).now(7)
+    by_time, never = due(every_minutes=2.0), due()
+    now[0] = 119.0
+    assert not by_time.now(1)
+    now[0] = 120.0
+    assert by_time.now(1)
+    by_time.checked()
+    assert not by_time.now(2)
+    assert by_time.now(100)
+    now[0] = 10.0**6
+    assert not never.now(1)
+    assert never.state() is None
+
+
+def test_the_time_since_the_last_check_survives_a_resume() -> None:
+    now = [0.0]
+    settings = ValidationConfig(every_updates=100, every_minutes=2.0)
+    before = CheckDue(settings, clock=lambda: now[0])
+    now[0] = 90.0
+    state = json.loads(json.dumps(before.state()))
+    now[0] = 5000.0  # nothing was learned meanwhile
+    after = CheckDue(settings, clock=lambda: now[0])
+    after.restore(state)
+
+    now[0] = 5029.0
+    assert not after.now(1)
+    now[0] = 5030.0
+    assert after.now(1)
+    after.restore(None)  # of a checkpoint that was saved while time decided nothing
+    assert not after.now(1)
 
 
 @pytest.mark.parametrize("background", ["true", "false"])

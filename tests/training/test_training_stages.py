@@ -25,6 +25,7 @@ from vtrain.training.curriculum import StageResult
 from vtrain.training.events import TrainingEvent
 from vtrain.training.lineage import Origin
 from vtrain.training.replay import replay
+from vtrain.training.stage_plot import draw
 from vtrain.training.stages import StageResults
 from vtrain.training.train import train
 
@@ -89,6 +90,10 @@ def test_each_attempt_leaves_its_result_a_check_and_a_checkpoint(new_run: NewRun
         (1, "end", "end"),
     ]
     rows = {row["update"]: row for row in records(run)}
+    assert [(row["stage"], row["attempt"]) for row in rows.values()] == [
+        *(("first", 1), ("first", 1), ("first", 2), ("first", 2)),
+        *(("the last", 1), ("the last", 1)),
+    ]
     for item in kept:
         row = rows[item["update"]]
         assert item["check"]["utility"] == row["validation_utility"]
@@ -227,6 +232,17 @@ def test_the_plot_is_redrawn_and_always_the_same(new_run: NewRun) -> None:
     assert (run.curriculum / "curriculum.png").read_bytes() == seen[-1]
     assert (run.curriculum / "curriculum.svg").read_bytes() == svg
     assert svg.startswith(b"<?xml")
+
+
+def test_the_plot_names_the_attempt_that_is_under_way() -> None:
+    figures = {"stage": "hard", "success_share": 0.2, "validation_utility": 0.1}
+    rows = [{**figures, "update": n, "attempt": 1 + (n > 2)} for n in range(1, 5)]
+    first = {"stage": "hard", "attempt": 1, "update": 2, "then": "retry", "wanted_share": 0.6}
+
+    figure = draw(rows, [first])
+
+    told = [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
+    assert told == ["hard retried", "hard attempt 2 under way"]
 
 
 def result_of(stage: str, then: str) -> StageResult:

@@ -75,6 +75,20 @@ def test_one_worker_or_two_give_the_same_run(new_run: NewRun) -> None:
     assert_same_state(newest(one), newest(two))
 
 
+def test_checks_by_minutes_are_made_beside_those_by_updates(new_run: NewRun) -> None:
+    run = new_run("run")
+    often = ("validation.every_updates=100", "curriculum.enabled=false")
+    timed = tiny(*often, "validation.every_minutes=1e-6")  # any update takes longer
+
+    train(timed, run)
+
+    assert [row["validation_utility"] is not None for row in records(run)] == [True] * 4
+    assert newest(run).documents["state"]["since_check"]["seconds"] >= 0
+    assert train(tiny(*often, "ppo.total_traces=96"), run, resume=True, accept_changes=True)
+    assert [row["validation_utility"] is not None for row in records(run)][4:] == [False] * 2
+    assert "since_check" not in newest(run).documents["state"]
+
+
 @pytest.mark.parametrize("traces", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_resumed_run_equals_an_undisturbed_one(new_run: NewRun, traces: int) -> None:
     more = (f"environment.traces={traces}",)

@@ -17,11 +17,12 @@ from PIL import Image
 from tests.validation.judging import Bench as Numbers
 from tests.validation.judging import Fixed, entry, measurement
 from vtrain.config.scoring import ScoringConfig
+from vtrain.environment.measurement import Measurement, Request
 from vtrain.errors import DataError
 from vtrain.html import element, image, page
 from vtrain.rundir import RunDirectory, read_jsonl, write_jsonl
-from vtrain.tracing.parameters import PRESETS, encode_settings
-from vtrain.validation.gallery import Exhibit, Picture, pick
+from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
+from vtrain.validation.gallery import FURTHER, Exhibit, Picture, difference, pick
 from vtrain.validation.judge import Judgement, judge
 from vtrain.validation.page import PLOT_TEXTS, html_report
 from vtrain.validation.plots import all_plots, front, png, svg
@@ -309,7 +310,7 @@ def test_a_plot_repeats_to_the_byte(judgement: Judgement) -> None:
 
 
 def test_the_gallery_shows_each_logo_once(judgement: Judgement) -> None:
-    picked = pick(judgement, "fidelity", each=4)
+    picked = pick(judgement, "fidelity", count=12)
 
     images = [name for names in picked.values() for name in names]
     gains = {row.image: row.gain for row in judgement.select(chooser="policy", taste="fidelity")}
@@ -333,3 +334,43 @@ def test_the_gallery_copes_with_a_single_logo() -> None:
 
     assert sum(len(names) for names in picked.values()) == 1
     assert json.dumps(picked)
+
+
+def test_more_logos_than_a_dozen_come_last_and_once(judgement: Judgement) -> None:
+    poster = canonical(encode_settings(PRESETS["poster"]))
+
+    def measured(request: Request) -> Measurement:
+        return measurement(float(int(request.image, 16)) if request.action == poster else 0.0)
+
+    many = judge(
+        [Fixed("policy", poster)],
+        [entry(number) for number in range(30)],
+        engine=Numbers(measured),
+        tastes={"fidelity": 0.05},
+        traces=1,
+        scoring=ScoringConfig(),
+    )
+
+    assert FURTHER not in pick(many, "fidelity")
+    picked = pick(many, "fidelity", count=25)
+    assert [len(names) for names in picked.values()] == [4, 4, 4, 13]
+    assert list(picked)[-1] == FURTHER
+    names = [name for found in picked.values() for name in found]
+    assert len(set(names)) == 25
+    assert picked[FURTHER] == sorted(picked[FURTHER])  # the worst gain first
+    assert len([name for found in pick(judgement, "fidelity", count=500).values()
+                for name in found]) == 12  # fmt: skip
+
+
+def test_a_difference_is_where_the_colours_are_not_the_same() -> None:
+    reference = np.zeros((2, 3, 4), np.uint8)
+    reference[0] = (255, 255, 255, 255)
+    drawn = reference.copy()
+    drawn[0, 0] = (0, 0, 0, 255)
+    drawn[0, 1] = 0  # white is missing
+
+    over_white = difference(drawn, reference, (255, 255, 255))
+    over_black = difference(drawn, reference, (0, 0, 0))
+
+    assert over_white.tolist() == [[25, 0, 0], [0, 0, 0]]
+    assert over_black.tolist() == [[25, 25, 0], [0, 0, 0]]

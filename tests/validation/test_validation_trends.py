@@ -96,6 +96,15 @@ def test_checks_of_earlier_stages_do_not_count() -> None:
     assert findings_of_checks([]) == ()
 
 
+def test_checks_of_an_earlier_attempt_at_the_stage_do_not_count() -> None:
+    falling = checks(0.05 * STEPS, 0.6 - 0.02 * STEPS + NOISE)
+    rising = checks(0.05 * STEPS[:5], 0.3 + 0.05 * STEPS[:5])
+    retried = [{**record, "attempt": 2} for record in rising]
+
+    assert [item.kind for item in findings_of_checks(falling + rising)] == ["overfitting"]
+    assert findings_of_checks(falling + retried) == ()
+
+
 def test_a_slope_is_found_as_often_by_chance_as_its_p_value_says() -> None:
     generator = np.random.default_rng(0)
     p_values = [slope(generator.normal(size=10), permutations=200)[1] for _ in range(300)]

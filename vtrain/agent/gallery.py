@@ -20,13 +20,14 @@ _PIXELS = 768
 
 _STYLE = """
 body { max-width: none; }
-.logo { border-top: 1px solid #e6e6e6; padding-top: .6rem; overflow-wrap: anywhere; }
-figure { width: 260px; }
+.logo { border-top: 1px solid var(--line); padding-top: .6rem; overflow-wrap: anywhere; }
+figure { flex: 0 0 260px; max-width: none; }
 figure .paper { height: 260px; padding: 0; }
 figure .paper + .dark { border-top: 0; }
-figure .paper img { max-width: 90%; max-height: 90%; min-width: 90%; }
-#large:checked ~ .logo figure { width: 640px; }
+figure .paper img { width: 90%; height: 90%; }
+#large:checked ~ .logo figure { flex-basis: 640px; }
 #large:checked ~ .logo .paper { height: 640px; }
+#large:checked ~ .logo .paper img { height: 90%; }
 """
 
 

@@ -22,6 +22,7 @@ HARMLESS = (
     "validation.against",
     "validation.resamples",
     "validation.confidence",
+    "validation.gallery",
     "validation.success",
     "validation.protocol",
     "validation.protocols",

@@ -161,7 +161,14 @@ def judge(
                 _hush(ctx)
             patience = _seconds(wait, "--wait")
             if report_only is not None:
-                rebuild_reports(directory, report_only, wait=patience, quiet=quiet, as_json=as_json)
+                rebuild_reports(
+                    directory,
+                    report_only,
+                    pictures=settings.validation.gallery,
+                    wait=patience,
+                    quiet=quiet,
+                    as_json=as_json,
+                )
             else:
                 command.job = job_of(
                     settings,
@@ -222,6 +229,36 @@ def compare(
     say(comparison_text(found))
     if output is not None:
         say(f"Report: {output / PAGE}")
+
+
+@app.command()
+def history(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RUN...]",
+            help="Run directories; without any the newest.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the validations of runs, the oldest first, and tell what they show together.
+
+    Regressions, plateaus, overfitting and drift are told with their evidence; none changes the
+    exit code.
+
+    Example: vtrain validate history runs/monday runs/today
+    """
+    from vtrain.cli.output import print_json, say
+    from vtrain.rundir import RunDirectory
+    from vtrain.validation.history import history_json, history_of, history_text
+
+    found = history_of(runs or [RunDirectory.open(None).root])
+    if as_json:
+        print_json(history_json(found))
+    else:
+        say(history_text(found))
 
 
 def _seconds(text: str | None, option: str) -> float:

@@ -193,13 +193,14 @@ def _tell(finding: Finding) -> None:
 
 
 def rebuild_reports(
-    run: RunDirectory, name: str, *, wait: float, quiet: bool, as_json: bool
+    run: RunDirectory, name: str, *, pictures: int, wait: float, quiet: bool, as_json: bool
 ) -> None:
     """Make the reports of a validation again, and say where they are.
 
     Args:
         run: The run directory.
         name: The validation, as `find_folder` takes it, or `NEWEST`.
+        pictures: Most logos that the page shows pictures of (count).
         wait: How long to wait for another validation of the run to end (s).
         quiet: Whether nothing is printed.
         as_json: Whether the result is printed as JSON.
@@ -214,7 +215,7 @@ def rebuild_reports(
 
     with run.lock_validation("validate --report-only", wait=wait):
         folder = find_folder(run, None if name == NEWEST else name)
-        finding = Finding(folder, rebuild(folder, run), skipped=True)
+        finding = Finding(folder, rebuild(folder, run, pictures=pictures), skipped=True)
     if quiet:
         return
     if as_json:

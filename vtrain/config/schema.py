@@ -275,6 +275,13 @@ class ValidationConfig(Section):
         "test", description="Split of the final judgement; validation chooses checkpoints."
     )
     every_updates: int = Field(20, ge=1, description="Updates between checks in training (count).")
+    every_minutes: float = Field(
+        0.0,
+        ge=0.0,
+        allow_inf_nan=False,
+        description="Time of training after which a check is due too (min); 0: never by time. With "
+        "it, which updates are checked depends on the machine.",
+    )
     images: int = Field(
         80, ge=1, description="Images of a check in training, even over categories (count)."
     )
@@ -288,6 +295,9 @@ class ValidationConfig(Section):
         10_000, ge=100, description="Bootstrap resamples of an interval (count)."
     )
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Coverage of an interval.")
+    gallery: int = Field(
+        12, ge=3, description="Most logos that the page of a judgement shows pictures of (count)."
+    )
     success: SuccessConfig = Field(SuccessConfig(), description="What counts as a success.")
     protocol: str = Field(
         "standard", description="Name of the protocol that is followed unless another is asked for."

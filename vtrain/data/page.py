@@ -18,8 +18,9 @@ _REJECTED = 500
 """Rejected files listed at most; the catalog holds all."""
 
 _STYLE = """
-form { position: sticky; top: 0; background: #fff; padding: .6rem 0; display: flex; gap: .8rem;
-  flex-wrap: wrap; align-items: center; border-bottom: 1px solid #ddd; z-index: 1; }
+form { position: sticky; top: 0; background: var(--page); padding: .6rem 0; display: flex;
+  gap: .8rem; flex-wrap: wrap; align-items: center; border-bottom: 1px solid var(--line);
+  z-index: 1; }
 select, input { font: inherit; padding: .15rem .3rem; }
 .grid { display: flex; flex-wrap: wrap; gap: .8rem; margin-top: 1rem; }
 .card { width: 134px; font-size: .74rem; line-height: 1.35; overflow-wrap: anywhere; }

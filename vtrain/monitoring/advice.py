@@ -93,12 +93,15 @@ def _more_workers(situation: Situation) -> Iterator[Advice]:
 
 def _fewer_checks(situation: Situation) -> Iterator[Advice]:
     """Checks take much of the time."""
-    share, every = situation.efficiency.check, situation.config.validation.every_updates
+    share, validation = situation.efficiency.check, situation.config.validation
     if share is None:
         return
+    every, minutes = validation.every_updates, validation.every_minutes
+    beside = f" or {minutes:g} min" if minutes else ""
+    also = f" --set validation.every_minutes={2 * minutes:g}" if minutes else ""
     yield Advice(
-        f"validation checks take {share:.0%} of the time, one every {every} updates",
-        f"--set validation.every_updates={2 * every}",
+        f"validation checks take {share:.0%} of the time, one every {every} updates{beside}",
+        f"--set validation.every_updates={2 * every}{also}",
         round(1.0 / (1.0 - share / 2.0), 2),
     )
 

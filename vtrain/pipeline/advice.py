@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vtrain.config.schema import Config
 from vtrain.config.section import CATEGORIES
 from vtrain.data.catalog import Catalog
+from vtrain.pipeline.state import SET_ASIDE, RunState
 from vtrain.validation.baselines import BEST_FIXED, POLICY
 from vtrain.validation.cells import interval
 from vtrain.validation.results import Record
@@ -29,11 +30,14 @@ class Suggestion:
         weight: How much it matters, 0 to 1; the list is sorted by it.
         action: What to do.
         evidence: The figures that say so.
+        area: What it is about: ``data``, ``training``, ``validation``, ``checkpoints`` or
+            ``resources``.
     """
 
     weight: float
     action: str
     evidence: str
+    area: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Facts:
         training: Figures of the training stage, by the names of `TrainingResult`.
         record: The judgement.
         failure: Stage that failed and why, with what to do about it.
+        state: What the run's files say of checkpoints, resources and alerts.
     """
 
     run: str
@@ -55,11 +60,17 @@ class Facts:
     training: Mapping[str, Any] | None = None
     record: Record | None = None
     failure: tuple[str, str, str] | None = None
+    state: RunState | None = None
 
 
 def suggestions(facts: Facts) -> list[Suggestion]:
     """All that the figures suggest, the weightiest first."""
-    found = [suggestion for rule in _RULES for suggestion in rule(facts)]
+    found = [
+        replace(suggestion, area=suggestion.area or area)
+        for area, rules in _RULES.items()
+        for rule in rules
+        for suggestion in rule(facts)
+    ]
     return sorted(found, key=lambda suggestion: -suggestion.weight)
 
 
@@ -67,7 +78,8 @@ def _failed(facts: Facts) -> Iterator[Suggestion]:
     if facts.failure is not None:
         stage, message, hint = facts.failure
         action = hint or "Repair what is named, then repeat the command."
-        yield Suggestion(1.0, action, f"The stage {stage} failed: {message}")
+        area = {"train": "training", "validate": "validation"}.get(stage, stage)
+        yield Suggestion(1.0, action, f"The stage {stage} failed: {message}", area)
 
 
 def _broken_traces(facts: Facts) -> Iterator[Suggestion]:
@@ -229,16 +241,70 @@ def _use_it(facts: Facts) -> Iterator[Suggestion]:
     )
 
 
-_RULES: tuple[Callable[[Facts], Iterator[Suggestion]], ...] = (
-    _failed,
-    _broken_traces,
-    _not_better,
-    _cut_short,
-    _diverged,
-    _still_rising,
-    _few_logos,
-    _weak_category,
-    _missing_categories,
-    _rejected,
-    _use_it,
-)
+def _trends(facts: Facts) -> Iterator[Suggestion]:
+    """What the judgement found beyond its figures: see `vtrain.validation.trends`."""
+    if facts.record is None:
+        return
+    for finding in facts.record.beyond.findings:
+        yield Suggestion(_TRENDS[finding.kind], finding.advice, finding.evidence)
+
+
+def _damaged_checkpoints(facts: Facts) -> Iterator[Suggestion]:
+    if facts.state is None:
+        return
+    found = facts.state.checkpoints
+    bad = [item for item in found if item.problems and item.problems != (SET_ASIDE,)]
+    if bad:
+        yield Suggestion(
+            0.92,
+            f"Set the damaged checkpoints aside: vtrain checkpoint restore --run {facts.run}; and "
+            "look at the disk.",
+            f"{len(bad)} of {len(found)} checkpoints cannot be used: {bad[0].name}: "
+            f"{bad[0].problems[0]}",
+        )
+    aside = len([item for item in found if item.problems == (SET_ASIDE,)])
+    if aside:
+        yield Suggestion(
+            0.2,
+            "Look at the damaged checkpoints that were set aside, and delete them: "
+            f"vtrain checkpoint verify --run {facts.run}",
+            f"{aside} of {len(found)} were found damaged and renamed.",
+        )
+
+
+def _alerts(facts: Facts) -> Iterator[Suggestion]:
+    """Alerts that were not over when training ended."""
+    if facts.state is None:
+        return
+    for alert in facts.state.report.alerts:
+        message, hint = str(alert.get("message")), str(alert.get("hint") or "See what it is about.")
+        yield Suggestion(
+            0.75 if alert.get("level") == "critical" else 0.5,
+            hint,
+            f"This alert was open when training ended: {message}.",
+        )
+
+
+def _faster(facts: Facts) -> Iterator[Suggestion]:
+    """What would make training faster."""
+    if facts.state is None:
+        return
+    for advice in facts.state.report.advice:
+        yield Suggestion(
+            min(0.48, 0.25 + 0.1 * (advice.gain - 1.0)),
+            f"Train about {advice.gain:.1f}x as fast next time: add {advice.change}",
+            f"{advice.evidence[0].upper()}{advice.evidence[1:]}.",
+        )
+
+
+_TRENDS = {"regression": 0.88, "overfitting": 0.7, "drift": 0.58, "plateau": 0.42}
+"""How much a finding matters, by its kind."""
+
+_RULES: Mapping[str, tuple[Callable[[Facts], Iterator[Suggestion]], ...]] = {
+    "data": (_missing_categories, _rejected),
+    "training": (_failed, _cut_short, _diverged, _still_rising),
+    "validation": (_broken_traces, _not_better, _few_logos, _weak_category, _trends, _use_it),
+    "checkpoints": (_damaged_checkpoints,),
+    "resources": (_alerts, _faster),
+}
+"""What is looked at, by what it is about."""

@@ -8,9 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from vtrain.html import element, page, table
+from vtrain.data.catalog import Catalog
+from vtrain.html import Markup, element, image, page, table
 from vtrain.pipeline.advice import Suggestion
+from vtrain.pipeline.plots import curve, resources
+from vtrain.pipeline.sections import sections
+from vtrain.pipeline.state import RunState
 from vtrain.rundir import RunDirectory, library_versions, now, write_json, write_text
+from vtrain.validation.cells import aligned
+from vtrain.validation.plots import png
 from vtrain.validation.report import headline
 from vtrain.validation.results import Record
 
@@ -51,6 +57,8 @@ class Execution:
         results: The report for machines.
         report: The report for people, as text.
         page: Likewise as HTML.
+        catalog: The corpus; None when there is none.
+        state: What the run's files say; None when they cannot be read.
     """
 
     run: RunDirectory
@@ -62,6 +70,8 @@ class Execution:
     results: Path
     report: Path
     page: Path
+    catalog: Catalog | None = None
+    state: RunState | None = None
 
     @property
     def failed(self) -> bool:
@@ -77,6 +87,7 @@ class Execution:
             "stages": [asdict(outcome) for outcome in self.outcomes],
             "headline": headline(self.record) if self.record else [],
             "suggestions": [asdict(suggestion) for suggestion in self.suggestions],
+            **_as_dict(self.state),
             "validation": str(self.validation) if self.validation else None,
             "report": str(self.report),
             "page": str(self.page),
@@ -107,9 +118,14 @@ def text(execution: Execution) -> str:
         lines += [f"  Note: {note}" for note in execution.record.notes]
     lines += ["", "What to do next"]
     for number, suggestion in enumerate(execution.suggestions, 1):
-        lines += [f"  {number}. {suggestion.action}", f"     Why: {suggestion.evidence}"]
+        lines += [
+            f"  {number}. {suggestion.action}",
+            f"     Why ({suggestion.area}): {suggestion.evidence}",
+        ]
     if not execution.suggestions:
         lines.append("  Nothing: no figure asks for it.")
+    for found in sections(execution.catalog, execution.state):
+        lines += ["", found.title, *(f"  {line}" for line in aligned(found))]
     lines += ["", "Files", *(f"  {name:<11} {path}" for name, path in _files(execution))]
     return "\n".join(lines) + "\n"
 
@@ -122,7 +138,14 @@ def html(execution: Execution) -> str:
         title,
         element("h1", title),
         element("p", f"Started {execution.started}.", kind="quiet"),
-        element("div", *(element("p", line.strip()) for line in lead), kind="lead"),
+        element(
+            "div",
+            *(
+                element("p", line.strip(), kind="sub" if line.startswith(" ") else "")
+                for line in lead
+            ),
+            kind="lead",
+        ),
         element("h2", "Stages"),
         table(
             ("stage", "outcome", "time (s)", "what"),
@@ -138,10 +161,21 @@ def html(execution: Execution) -> str:
                 element(
                     "li",
                     suggestion.action,
-                    element("div", suggestion.evidence, kind="quiet"),
+                    element(
+                        "div",
+                        element("b", suggestion.area),
+                        f": {suggestion.evidence}",
+                        kind="quiet",
+                    ),
                 )
                 for suggestion in execution.suggestions
             ),
+        ),
+        *_plots(execution.state),
+        *(
+            part
+            for found in sections(execution.catalog, execution.state)
+            for part in (element("h2", found.title), table(found.columns, found.rows))
         ),
         element("h2", "Files"),
         element(
@@ -152,6 +186,33 @@ def html(execution: Execution) -> str:
             ),
         ),
     )
+
+
+def _plots(state: RunState | None) -> list[Markup]:
+    if state is None:
+        return []
+    figures = {
+        "Mean utility over the baseline, in training and in the checks": curve(state.records),
+        "Busy cores and memory of the training": resources(state.samples),
+    }
+    return [
+        element("p", image(png(figure), "image/png", text, kind="plot"))
+        for text, figure in figures.items()
+        if figure is not None
+    ]
+
+
+def _as_dict(state: RunState | None) -> dict[str, Any]:
+    """What the run's files say, as JSON values."""
+    if state is None:
+        return {"checkpoints": None, "resources": None, "efficiency": None, "alerts": None}
+    found = state.report
+    return {
+        "checkpoints": [asdict(item) for item in state.checkpoints],
+        "resources": asdict(found.resources) if found.resources else None,
+        "efficiency": asdict(found.efficiency) if found.efficiency else None,
+        "alerts": list(found.alerts),
+    }
 
 
 def _files(execution: Execution) -> Sequence[tuple[str, Path]]:

@@ -48,6 +48,8 @@ def train_fingerprint(catalog_digest: str, config: Config) -> str:
         exclude={"ppo": {"total_traces", "time_limit"}},
     )
     checks = config.validation.model_dump(mode="json", include={"every_updates", "images"})
+    if config.validation.every_minutes:  # not named where it is off: earlier digests still count
+        checks["every_minutes"] = config.validation.every_minutes
     threads = config.resources.torch_threads
     return _digest(catalog_digest, sections, checks, threads, measurement_version())
 

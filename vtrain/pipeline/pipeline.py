@@ -18,6 +18,7 @@ from vtrain.errors import DataError, StorageError, VtrainError
 from vtrain.pipeline.advice import Facts, suggestions
 from vtrain.pipeline.execution import Execution, StageOutcome, write_execution
 from vtrain.pipeline.stages import Done, Stages
+from vtrain.pipeline.state import RunState, run_state
 from vtrain.rundir import RunDirectory, now, write_identity, write_text
 from vtrain.tracing.parameters import preset
 from vtrain.validation.baselines import check_baselines
@@ -197,13 +198,15 @@ class _Pipeline:
 
     def _execution(self) -> Execution:
         trained = [outcome.figures for outcome in self.outcomes if outcome.name == "train"]
+        catalog, state = self._catalog(), self._state()
         facts = Facts(
             run=str(self.run.root),
             config=self.config,
-            catalog=self._catalog(),
+            catalog=catalog,
             training=trained[0] if trained and trained[0] else None,
             record=self.record,
             failure=self.failure,
+            state=state,
         )
         stamp = _free_stamp(self.run)
         return Execution(
@@ -216,7 +219,16 @@ class _Pipeline:
             results=self.run.results(stamp),
             report=self.run.report(stamp),
             page=self.run.report(stamp, ".html"),
+            catalog=catalog,
+            state=state,
         )
+
+    def _state(self) -> RunState | None:
+        try:
+            return run_state(self.run)
+        except (DataError, KeyError, TypeError, ValueError) as error:  # damaged records
+            _LOG.warning("The report lacks what the run's files tell: %r", error)
+            return None
 
     def _catalog(self) -> Catalog | None:
         try:

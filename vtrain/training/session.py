@@ -23,7 +23,7 @@ from vtrain.rundir import JsonlWriter, RunDirectory, write_jsonl
 from vtrain.training.check import Check, check_policy
 from vtrain.training.curriculum import Curriculum, StageResult
 from vtrain.training.curve import continue_curve
-from vtrain.training.due import Due
+from vtrain.training.due import CheckDue, Due
 from vtrain.training.early_stopping import EarlyStopping
 from vtrain.training.events import StatefulCallback, TrainingCallback, TrainingEvent
 from vtrain.training.failure import keep_failure
@@ -74,6 +74,7 @@ class Session:
         self._problem, self._engine = problem, engine
         self._saving = Saving(config, run, problem)
         self._due = Due(config.checkpoints)
+        self._check_due = CheckDue(config.validation)
         self._curriculum = Curriculum(config.curriculum)
         self._results = StageResults(run)
         self._early = EarlyStopping(config.early_stopping)
@@ -198,6 +199,9 @@ class Session:
     def _capture(self) -> ExactState:
         state = capture(self._model, self._env, self._curriculum, update=self._update)
         state.document["early_stopping"] = self._early.state()
+        since_check = self._check_due.state()
+        if since_check is not None:
+            state.document["since_check"] = since_check
         if isinstance(self._tell, StatefulCallback):
             # A copy: the callback goes on while it is written.
             state.document["callback"] = json.loads(json.dumps(self._tell.state()))
@@ -219,6 +223,7 @@ class Session:
             self._update = restore(self._origin.state, self._model, self._env, self._curriculum)
             self._saving.best = self._origin.best
             self._early.restore(self._origin.state.document.get("early_stopping"))
+            self._check_due.restore(self._origin.state.document.get("since_check"))
             if isinstance(self._tell, StatefulCallback):
                 self._tell.restore(self._origin.state.document.get("callback"))
             # What is saved and checked already is not saved again when nothing is learned on top.
@@ -267,11 +272,11 @@ class Session:
         self._update += 1
         self._clock.spend("rollout", update.rollout_seconds)
         self._clock.spend("learn", update.learn_seconds)
-        stage = self._curriculum.stage.name
+        stage, attempt = self._curriculum.stage.name, self._curriculum.attempt
         ended = self._curriculum.after_update([episode.gain for episode in update.episodes])
         share = ended.success_share if ended else self._curriculum.success_share()
         traces = self._model.num_timesteps
-        scheduled = self._update % self._config.validation.every_updates == 0
+        scheduled = self._check_due.now(self._update)
         check = self._check(self._capture()) if scheduled or ended else None
         if check:
             self._early.after_check(check.utility)
@@ -282,6 +287,7 @@ class Session:
             number=self._update,
             traces=traces,
             stage=stage,
+            attempt=attempt,
             success_share=share,
             defaults=self._defaults,
             scoring=self._config.scoring,
@@ -343,6 +349,7 @@ class Session:
         check = check_policy(network, self._problem, self._engine, self._config.scoring)
         self._check_seconds = time.monotonic() - began
         self._clock.spend("check", self._check_seconds)
+        self._check_due.checked()
         self._checked_at, self._last_check = self._update, check
         self._tell(TrainingEvent("check", "Checked", data=check.as_dict()))
         return check

@@ -26,7 +26,7 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """An attempt at a stage: updates `first` to `last`, and its result where it has ended."""
+    """An attempt at a stage: updates `first` to `last`, and what is known of its result."""
 
     stage: str
     first: int
@@ -85,7 +85,9 @@ def _bands(
         bands.append(_Band(str(result["stage"]), first, end, result))
         first = end + 1
     if first <= last:
-        bands.append(_Band(str(records[-1]["stage"]), first, last, {}))
+        now = records[-1]
+        under_way = {"attempt": now.get("attempt", 1)}  # earlier versions name none
+        bands.append(_Band(str(now["stage"]), first, last, under_way))
     return bands
 
 
@@ -120,7 +122,7 @@ def _success(axes: Axes, records: Sequence[Mapping[str, Any]], bands: Sequence[_
             linewidth=1.5,
             label="" if place else "share of recent episodes that are a success",
         )
-        if band.result:
+        if "wanted_share" in band.result:
             share = band.result["wanted_share"]
             axes.plot(
                 [band.first - 0.5, band.last + 0.5],

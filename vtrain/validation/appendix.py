@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from vtrain.validation.baselines import POLICY
-from vtrain.validation.cells import Table, number, positive
+from vtrain.validation.cells import Table, interval, number, positive
 from vtrain.validation.measures import Past
 from vtrain.validation.results import Record
+from vtrain.validation.statistics import Interval
 from vtrain.validation.summary import ALL
 
 
@@ -139,9 +140,12 @@ def _history(record: Record) -> Table:
         "History: validations of this run with this protocol and split",
         ("when", "checkpoint", "taste", "logos", "utility", "gain"),
         (
-            *(_past(item, item.taste, item.utility, item.gain) for item in record.beyond.history),
             *(
-                _past(record, figures.taste, figures.utility, figures.gain.value)
+                _past(item, item.taste, item.utility, item.gain_interval or item.gain)
+                for item in record.beyond.history
+            ),
+            *(
+                _past(record, figures.taste, figures.utility, figures.gain)
                 for figures in record.summary.figures
                 if (figures.chooser, figures.category) == (POLICY, ALL)
             ),
@@ -149,12 +153,12 @@ def _history(record: Record) -> Table:
     )
 
 
-def _past(of: Record | Past, taste: str, utility: float, gain: float) -> tuple[str, ...]:
+def _past(of: Record | Past, taste: str, utility: float, gain: Interval | float) -> tuple[str, ...]:
     return (
         of.created,
         of.checkpoint,
         taste,
         str(of.images),
         f"{utility:.3f}",
-        f"{gain:+.3f}",
+        interval(gain, 3) if isinstance(gain, Interval) else f"{gain:+.3f}",
     )

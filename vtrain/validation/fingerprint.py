@@ -146,9 +146,9 @@ def fingerprint_of(
     sections = config.model_dump(mode="json", include={"validation", "scoring", "tracing"})
     # Which tastes are judged the protocol says.
     del sections["scoring"]["taste"]
-    # Those that are named above, and those of the checks in training.
+    # Those that are named above, those of the checks in training, and what decides no figure.
     named = ("split", "traces", "against", "protocol", "protocols")
-    for key in (*named, "every_updates", "images"):
+    for key in (*named, "every_updates", "every_minutes", "images", "gallery"):
         del sections["validation"][key]
     names = config.validation.against if against is None else against
     return Fingerprint(

@@ -108,6 +108,7 @@ class Past:
         taste: Name of the taste.
         utility: Mean utility of the policy.
         gain: Its mean appearance gain over VTracer's default.
+        gain_interval: The same with its interval; None in records of earlier versions.
     """
 
     run: str
@@ -121,6 +122,7 @@ class Past:
     taste: str
     utility: float
     gain: float
+    gain_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vtrain.html import Markup, element, image, page, table
-from vtrain.validation.gallery import Exhibit, Picture
+from vtrain.validation.gallery import FURTHER, Exhibit, Picture
 from vtrain.validation.report import LEGEND, findings, headline, protocol, tables
 from vtrain.validation.results import Record
 
@@ -67,6 +67,8 @@ def html_report(
         *_plots(plots, ("parameters",)),
         element("h2", "Configuration"),
         element("details", element("summary", "config.yaml"), element("pre", config)),
+        # Last, for there may be hundreds: nothing else waits for them.
+        *_further(gallery.get(FURTHER, ())),
     )
 
 
@@ -89,7 +91,8 @@ def _looks(gallery: Mapping[str, Sequence[Exhibit]], missing: str) -> Markup:
         "div",
         element(
             "p",
-            "Source, VTracer's default, then the policy at each taste. The drawings are vectors.",
+            "Source, VTracer's default, then the policy at each taste, and where its drawing at "
+            "the first taste differs from the source. The drawings are vectors.",
             kind="quiet",
         ),
         element(
@@ -97,15 +100,20 @@ def _looks(gallery: Mapping[str, Sequence[Exhibit]], missing: str) -> Markup:
             # A switch without script: the style sheet asks whether it is on.
             element("input", type="checkbox", id="large"),
             Markup('<label for="large"> Show them large (1024 px wide)</label>'),
-            *(part for heading, found in gallery.items() for part in _gallery(heading, found)),
+            *(
+                part
+                for heading, found in gallery.items()
+                if found and heading != FURTHER
+                for part in (element("h3", heading), *(_exhibit(item) for item in found))
+            ),
         ),
     )
 
 
-def _gallery(heading: str, exhibits: Sequence[Exhibit]) -> list[Markup]:
+def _further(exhibits: Sequence[Exhibit]) -> list[Markup]:
     if not exhibits:
         return []
-    return [element("h3", heading), *(_exhibit(found) for found in exhibits)]
+    return [element("h2", FURTHER), *(_exhibit(found) for found in exhibits)]
 
 
 def _exhibit(found: Exhibit) -> Markup:
@@ -121,7 +129,7 @@ def _exhibit(found: Exhibit) -> Markup:
 
 def _picture(picture: Picture, *, dark: bool) -> Markup:
     shown = (
-        image(picture.data, picture.media, picture.title)
+        image(picture.data, picture.media, picture.title, lazy=True)
         if picture.data is not None
         else element("span", "no drawing")
     )

@@ -59,15 +59,17 @@ def write_all(
     write_fingerprint(folder, fingerprint)
     text = dump_yaml(config, comments=False)
     write_text(folder / CONFIG, text)
-    _write_reports(folder, record, judgement, _gallery(judgement, store), text)
+    gallery = _gallery(judgement, store, config.validation.gallery)
+    _write_reports(folder, record, judgement, gallery, text)
 
 
-def rebuild(folder: Path, run: RunDirectory) -> Record:
+def rebuild(folder: Path, run: RunDirectory, *, pictures: int = 12) -> Record:
     """Make the reports and plots of a judgement again, from its files alone.
 
     Args:
         folder: Of the judgement.
         run: Where the pixels are. When they are gone, the page has no gallery and says so.
+        pictures: Most logos that the page shows pictures of, at least 3 (count).
 
     Returns:
         What was judged.
@@ -82,7 +84,8 @@ def rebuild(folder: Path, run: RunDirectory) -> Record:
     gallery: Mapping[str, Sequence[Exhibit]] = {}
     try:
         # Folders of earlier versions may not tell how VTracer's default did.
-        gallery = _gallery(judgement, _store(folder, run)) if judgement.defaults else {}
+        if judgement.defaults:
+            gallery = _gallery(judgement, _store(folder, run), pictures)
     except DataError as error:
         missing = error.message
     if not gallery:
@@ -148,8 +151,8 @@ def _write_reports(
     write_text(folder / PAGE, page)
 
 
-def _gallery(judgement: Judgement, store: ImageStore) -> dict[str, list[Exhibit]]:
-    picked = pick(judgement, next(iter(judgement.tastes)))
+def _gallery(judgement: Judgement, store: ImageStore, count: int) -> dict[str, list[Exhibit]]:
+    picked = pick(judgement, next(iter(judgement.tastes)), count=count)
     return {heading: exhibits(images, judgement, store) for heading, images in picked.items()}
 
 

@@ -274,13 +274,14 @@ def _read(kind: Callable[..., Read], item: Mapping[str, Any]) -> Read:
     """A dataclass from its JSON values, with its intervals."""
     return kind(
         **{
-            key: _interval(value) if isinstance(value, Mapping) else value
+            key: read_interval(value) if isinstance(value, Mapping) else value
             for key, value in item.items()
         }
     )
 
 
-def _interval(item: Mapping[str, float | None]) -> Interval:
+def read_interval(item: Mapping[str, float | None]) -> Interval:
+    """An interval from its JSON values."""
     # JSON has no infinity: an end that is not bounded is null there.
     value, low, high = item["value"], item["low"], item["high"]
     return Interval(

@@ -21,7 +21,14 @@ from vtrain.validation.drift import SMALL_PSI, Drift
 from vtrain.validation.judge import Judgement
 from vtrain.validation.measures import Finding, Past
 from vtrain.validation.regression import paired_changes
-from vtrain.validation.results import RESULTS, SCHEMA, folders, read_judgement, read_record
+from vtrain.validation.results import (
+    RESULTS,
+    SCHEMA,
+    folders,
+    read_interval,
+    read_judgement,
+    read_record,
+)
 from vtrain.validation.summary import ALL
 
 _LOG = logging.getLogger(__name__)
@@ -64,6 +71,7 @@ def _past(run: RunDirectory, folder: Path) -> list[Past]:
             taste=figures["taste"],
             utility=figures["utility"],
             gain=figures["gain"]["value"],
+            gain_interval=read_interval(figures["gain"]),
         )
         for figures in document["summary"]["figures"]
         if figures["chooser"] == POLICY and figures["category"] == ALL
@@ -123,8 +131,9 @@ def findings_of_checks(
 ) -> tuple[Finding, ...]:
     """Plateau, regression and overfitting in the checks of a training.
 
-    Only checks of the last stage of the curriculum are compared: another stage draws other images.
-    Training's gain at a check is the mean of ``gain_mean`` since the check before it.
+    Only checks of the last attempt at the last stage of the curriculum are compared: another stage
+    draws other images, and another attempt may begin with another policy. Training's gain at a
+    check is the mean of ``gain_mean`` since the check before it.
 
     Overfitting: checks fall while training's gain rises (slopes by permutation). Regression: checks
     fall, and training's gain does not rise. Plateau: the mean of the second half of the checks is
@@ -182,14 +191,14 @@ def findings_of_checks(
 def _checks(
     records: Sequence[Mapping[str, Any]],
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Training's and validation's gain at each check of the last stage."""
+    """Training's and validation's gain at each check of the last attempt at the last stage."""
     learning: list[float] = []
     checks: list[float] = []
     if records:
-        stage = records[-1].get("stage")
+        last = _attempt(records[-1])
         gains: list[float] = []
         for record in records:
-            if record.get("stage") != stage:
+            if _attempt(record) != last:
                 continue
             if record.get("gain_mean") is not None:
                 gains.append(float(record["gain_mean"]))
@@ -198,6 +207,11 @@ def _checks(
                 checks.append(float(record["validation_utility"]))
                 gains = []
     return np.array(learning), np.array(checks)
+
+
+def _attempt(record: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Stage and attempt of an update; records of earlier versions name no attempt."""
+    return record.get("stage"), record.get("attempt", 1)
 
 
 def slope(values: ArrayLike, *, permutations: int = 2000, seed: int = 0) -> tuple[float, float]:
