@@ -120,7 +120,7 @@ class LiveChart {
       height: 210,
       series: [time ? { label } : { label, value: (_u, value) => (Number.isFinite(value) ? String(value) : "") }, ...series],
       scales: { x: { time }, y: { range: (_u, low, high) => this.range(low, high) } },
-      axes: [time ? axis : { ...axis, values: (_u, ticks) => ticks.map((tick) => COMPACT.format(tick)) }, { ...axis, size: 58, values: (_u, ticks) => ticks.map((tick) => trim(tick)) }],
+      axes: [time ? { ...axis, space: 80 } : { ...axis, values: (_u, ticks) => ticks.map((tick) => COMPACT.format(tick)) }, { ...axis, size: 58, values: (_u, ticks) => ticks.map((tick) => trim(tick)) }],
       cursor: { drag: { x: true, y: false } },
       hooks: { draw: [(plot) => this.whiskers(plot)] },
     }, this.data, this.holder);
