@@ -12,9 +12,6 @@ import hashlib
 import json
 import logging
 import math
-import os
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +21,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vtrain.checkpoints.checkpoint import Checkpoint, Loaded, pack
+from vtrain.checkpoints.folders import pass_over, remove, write_folder
 from vtrain.checkpoints.manifest import (
     MANIFEST,
     FileRecord,
     Manifest,
     is_file_name,
 )
-from vtrain.checkpoints.names import checkpoint_name, parse_name
+from vtrain.checkpoints.names import parse_name
 from vtrain.checkpoints.pins import change_pins, read_pins, set_pins_aside
 from vtrain.checkpoints.pointers import POINTERS, read_pointer, write_pointer
 from vtrain.checkpoints.retention import Candidate, Removal, Rules, surplus
@@ -40,13 +38,10 @@ from vtrain.errors import CheckpointError
 from vtrain.rundir import (
     RunDirectory,
     library_versions,
-    make_folder,
     now,
     storage_error,
-    sync_folder,
     to_json,
     write_json,
-    write_new,
 )
 
 __all__ = ["Checkpoint", "CheckpointStore", "Loaded"]
@@ -113,7 +108,7 @@ class CheckpointStore:
         }
         said = json.loads(to_json(info))
         manifest = Manifest(step, now(), records, library_versions(), said)
-        path = self._write(step, {**content, MANIFEST: manifest.to_bytes()})
+        path = write_folder(self.folder, step, {**content, MANIFEST: manifest.to_bytes()})
         checkpoint = Checkpoint(step, path, manifest)
         self._point("latest", checkpoint)
         return checkpoint
@@ -166,7 +161,7 @@ class CheckpointStore:
         for checkpoint in candidates:
             problems = self.verify(checkpoint)
             if problems:
-                self._pass_over(checkpoint.path, problems[0], rename=set_aside)
+                pass_over(checkpoint.path, problems[0], rename=set_aside)
                 continue
             for error in newer:
                 logger.warning("%s", error.message)
@@ -187,7 +182,7 @@ class CheckpointStore:
             if isinstance(error, NewerSchema):
                 newer.append(error)
             else:
-                self._pass_over(path, error.message, rename=rename)
+                pass_over(path, error.message, rename=rename)
         return newer
 
     def _none_usable(self, newer: Sequence[CheckpointError], tried: int) -> CheckpointError:
@@ -245,8 +240,8 @@ class CheckpointStore:
         )
         if not dry_run:
             # Left by a crash; only one process writes here.
-            self._remove(self.folder.glob(".*.tmp"))
-            self._remove(self.folder / item.name for item in removed)
+            remove(self.folder.glob(".*.tmp"))
+            remove(self.folder / item.name for item in removed)
             self._describe()
         return removed
 
@@ -300,7 +295,7 @@ class CheckpointStore:
             if isinstance(item, tuple) and isinstance(item[1], NewerSchema):
                 newer.append(path.name)
             elif problems:
-                self._pass_over(path, problems[0], rename=True)
+                pass_over(path, problems[0], rename=True)
                 aside.append(path.name)
             elif isinstance(item, Checkpoint):
                 whole.append(item)
@@ -382,61 +377,9 @@ class CheckpointStore:
 
         return merit
 
-    def _pass_over(self, path: Path, reason: str, *, rename: bool) -> None:
-        """Say that a checkpoint is damaged; out of the way with it, if wanted."""
-        if not path.exists():  # pruned by the trainer in the meantime
-            return
-        if not rename:
-            logger.warning("%s is damaged: %s", path, reason)
-            return
-        target = path.with_name(f"{path.name}.bad")
-        if target.exists():
-            target = path.with_name(f"{path.name}.bad-{secrets.token_hex(4)}")
-        try:
-            path.rename(target)
-        except OSError as error:
-            logger.warning("%s is damaged and stays where it is (%s): %s", path, error, reason)
-        else:
-            logger.warning("A damaged checkpoint was set aside as %s: %s", target, reason)
-
-    def _write(self, step: int, content: Mapping[str, bytes]) -> Path:
-        make_folder(self.folder)
-        final = self.folder / checkpoint_name(step)
-        temporary = self.folder / f".{final.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        revision = 1
-        while final.exists() or final.with_name(f"{final.name}.bad").exists():
-            revision += 1  # a resumed run saves the same step again: a new name, never replaced
-            final = self.folder / checkpoint_name(step, revision)
-        try:
-            temporary.mkdir()
-            for file, data in content.items():
-                write_new(temporary / file, data)
-            sync_folder(temporary)
-            temporary.rename(final)
-            sync_folder(self.folder)
-        except OSError as error:
-            raise storage_error(error, final) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return final
-
     def _point(self, name: str, checkpoint: Checkpoint) -> None:
         write_pointer(self.folder, name, checkpoint)
         self._describe()
-
-    def _remove(self, paths: Iterable[Path]) -> None:
-        for path in paths:
-            # Under a hidden name first: half a checkpoint must not look like one.
-            hidden = path if path.name.startswith(".") else path.with_name(f".{path.name}.tmp")
-            try:
-                if hidden != path:
-                    path.rename(hidden)
-                if hidden.is_dir():
-                    shutil.rmtree(hidden)
-                else:
-                    hidden.unlink()
-            except OSError as error:
-                raise storage_error(error, path) from error
 
     def _describe(self) -> None:
         try:

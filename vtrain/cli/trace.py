@@ -39,7 +39,9 @@ def command(
     ] = "best",
     prefer: Annotated[
         str,
-        typer.Option("--prefer", metavar="TASTE", help="fidelity, balanced, compact or a lambda to 8."),
+        typer.Option(
+            "--prefer", metavar="TASTE", help="fidelity, balanced, compact or a lambda to 8."
+        ),
     ] = "balanced",
     traces: Annotated[
         int, typer.Option("--traces", metavar="K", help="Traces to try per image; best is kept.")
