@@ -48,6 +48,8 @@ from vtrain.validation.table import MeasuredTable
 
 AGAINST = (BEST_FIXED, "portfolio", "trees", "tpe", "cmaes")
 BUDGETS = (1, 2, 4, 8, 16)
+MOST = 3.0
+"""Greatest lambda of the grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ def name_of(number: int) -> str:
 
 
 def grid(config: Config) -> list[float]:
-    """The lambdas that count: those learned, from fidelity to compact."""
-    return sorted(t for t in config.environment.tastes if t <= config.scoring.taste.compact)
+    """The lambdas that count: those learned, from fidelity to somewhat beyond compact."""
+    return sorted(taste for taste in config.environment.tastes if taste <= MOST)
 
 
 def chosen_entries(run: RunDirectory, each: int) -> list[Entry]:
@@ -260,7 +262,10 @@ def ends(known: Known, policy: str) -> dict[str, float]:
     default = canonical(encode_settings(preset("default")))
     tastes = grid(known.config)
     found: dict[str, float] = {}
-    for name, taste in (("fidelity", tastes[0]), ("compact", tastes[-1])):
+    for name, taste in (
+        (f"lambda {tastes[0]:g}", tastes[0]),
+        (f"lambda {tastes[-1]:g}", tastes[-1]),
+    ):
         kept = [known.kept(policy, entry.id, taste, 1) for entry in known.entries]
         plain = [known.true[entry.id, default] for entry in known.entries]
         gains = [

@@ -41,7 +41,7 @@ from vtrain.training.train import train
 
 COMMON = (
     "data.input_size=64",
-    "data.sample_count=48",
+    "data.sample_count=160",
     "ppo.n_envs=32",
     "ppo.n_steps=2",
     "ppo.batch_size=32",
@@ -55,10 +55,9 @@ COMMON = (
 """Twelve updates of 64 traces."""
 SITUATIONS = {
     "one worker on several cores": ("resources.workers=1",),
-    "a check after each update": ("validation.every_updates=1", "validation.images=24"),
-    "a save after each update": (
-        "checkpoints.every_updates=1",
-        "checkpoints.background=false",
+    "a check after each update": (
+        "validation.every_updates=1",
+        "validation.images=24",
         "ppo.n_envs=8",
         "ppo.batch_size=16",
         "ppo.total_traces=192",

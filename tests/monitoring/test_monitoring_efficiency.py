@@ -120,9 +120,9 @@ def test_idle_cores_while_traces_are_waited_for_want_workers() -> None:
     assert advice == Advice(
         "traces are waited for 85% of the time, and 1 of 2 cores trace",
         "--set resources.workers=2",
-        1.74,
+        1.64,
     )
-    assert str(advice).endswith(": --set resources.workers=2, about 1.7x")
+    assert str(advice).endswith(": --set resources.workers=2, about 1.6x")
 
 
 def test_workers_are_not_asked_for_that_memory_has_no_room_for() -> None:
@@ -136,26 +136,17 @@ def test_workers_are_not_asked_for_that_memory_has_no_room_for() -> None:
     assert advise(tight) == []
 
 
-@pytest.mark.parametrize(("idle", "gains"), [(1.0, [1.74]), (0.5, [1.4]), (0.1, [])])
+@pytest.mark.parametrize(("idle", "gains"), [(1.0, [1.64]), (0.5, [1.34]), (0.1, [])])
 def test_cores_that_others_use_are_not_promised(idle: float, gains: list[float]) -> None:
     found = advise(situation(RECORDED, "resources.workers=1", idle_cores=idle))
 
     assert [advice.gain for advice in found] == gains
 
 
-@pytest.mark.parametrize(
-    ("changes", "change", "gain"),
-    [
-        ({"check": 0.5}, "--set validation.every_updates=40", 1.33),
-        ({"save": 0.4}, "--set checkpoints.every_updates=20", 1.25),
-    ],
-)
-def test_what_takes_much_of_the_time_can_be_done_less_often(
-    changes: dict[str, Any], change: str, gain: float
-) -> None:
-    (advice,) = advise(situation(replace(RECORDED, **changes)))
+def test_checks_that_take_much_of_the_time_can_be_made_less_often() -> None:
+    (advice,) = advise(situation(replace(RECORDED, check=0.5)))
 
-    assert (advice.change, advice.gain) == (change, gain)
+    assert (advice.change, advice.gain) == ("--set validation.every_updates=40", 1.33)
 
 
 def test_checks_that_time_asks_for_are_made_less_often_by_time_too() -> None:
@@ -171,10 +162,10 @@ def test_a_training_that_is_in_order_gets_no_advice() -> None:
 
 
 def test_every_change_is_one_that_the_configuration_takes() -> None:
-    bad = replace(RECORDED, check=0.6, save=0.6)
+    bad = replace(RECORDED, check=0.6)
 
     changes = [advice.change for advice in advise(situation(bad, "resources.workers=1"))]
 
-    assert len(changes) == 3
+    assert len(changes) == 2
     for change in changes:
         load_config((), [change.removeprefix("--set ")])

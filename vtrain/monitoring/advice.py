@@ -10,6 +10,8 @@ from vtrain.monitoring.efficiency import Efficiency
 
 _WORTH = 1.1
 """Least gain that is worth a change (times as fast)."""
+_ADDED_WORKER = 0.85
+"""What a further worker adds, of what one does: two make 1.85 of one (docs/benchmarks.md)."""
 _FEWEST = 3
 """Updates below which nothing is said (count)."""
 
@@ -80,7 +82,7 @@ def _more_workers(situation: Situation) -> Iterator[Advice]:
         wanted = min(wanted, workers + room)
     # A core that other programs use is not there for another worker.
     idle = wanted - workers if situation.idle_cores is None else situation.idle_cores
-    busy = workers + min(wanted - workers, idle)
+    busy = workers + _ADDED_WORKER * min(wanted - workers, idle)
     # Only the time in which traces are waited for gets shorter (Amdahl's law).
     gain = 1.0 / (1.0 - measure + measure * workers / max(busy, workers))
     yield Advice(
@@ -106,20 +108,7 @@ def _fewer_checks(situation: Situation) -> Iterator[Advice]:
     )
 
 
-def _fewer_saves(situation: Situation) -> Iterator[Advice]:
-    """Saving takes much of the time."""
-    share, every = situation.efficiency.save, situation.config.checkpoints.every_updates
-    if share is None or not every:
-        return
-    yield Advice(
-        f"saving takes {share:.0%} of the time, a checkpoint every {every} updates",
-        f"--set checkpoints.every_updates={2 * every}",
-        round(1.0 / (1.0 - share / 2.0), 2),
-    )
-
-
 _RULES: tuple[Callable[[Situation], Iterator[Advice]], ...] = (
     _more_workers,
     _fewer_checks,
-    _fewer_saves,
 )
