@@ -1,6 +1,6 @@
 """The policy against everything a user could do with as many traces: the front, and the gap.
 
-    python -m scripts.bench_agent --run RUN [--run RUN ...] [--images 40] [--traces 16]
+    python -m scripts.bench_agent --run RUN[@STEP] [--run RUN ...] [--images 40] [--traces 16]
 
 Each RUN holds a trained policy (several for several seeds); the first one's images of the test
 split are judged, as many of each category as `--images`, and its measured settings serve the
@@ -88,23 +88,29 @@ class Known:
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, action="append", required=True)
+    parser.add_argument(
+        "--run", action="append", required=True, metavar="RUN[@STEP]", help="best when no STEP"
+    )
     parser.add_argument("--images", type=int, default=40, help="of each category")
     parser.add_argument("--traces", type=int, default=max(BUDGETS))
     parser.add_argument("--against", default=",".join(AGAINST[1:]))
     parser.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
-    runs = [RunDirectory.open(path) for path in arguments.run]
-    config = read_config(runs[0].config)
+    names = [text.partition("@") for text in arguments.run]
+    runs = [RunDirectory.open(Path(path)) for path, _, _ in names]
+    agents = [
+        TraceAgent.from_run(run, checkpoint=step or "best")
+        for run, (_, _, step) in zip(runs, names, strict=True)
+    ]
     entries = chosen_entries(runs[0], arguments.images)
-    names = [BEST_FIXED, *arguments.against.split(",")]
-    known = measure(runs, config, entries, names, arguments.traces)
+    baselines = [BEST_FIXED, *arguments.against.split(",")]
+    known = measure(runs[0], agents, entries, baselines, arguments.traces)
     policies = [name_of(number) for number in range(len(runs))]
     budgets = [budget for budget in BUDGETS if budget <= arguments.traces]
     result = {
         "images": len(entries),
         "front": front(known, policies, budgets),
-        "gap": gap(known, [*policies, *names[1:]], budgets),
+        "gap": gap(known, [*policies, *baselines[1:]], budgets),
         "ends": ends(known, policies[0]),
     }
     if arguments.output:
@@ -132,35 +138,35 @@ def chosen_entries(run: RunDirectory, each: int) -> list[Entry]:
 
 
 def measure(
-    runs: Sequence[RunDirectory],
-    config: Config,
+    run: RunDirectory,
+    agents: Sequence[TraceAgent],
     entries: Sequence[Entry],
     names: Sequence[str],
     traces: int,
 ) -> Known:
     """Let every chooser look, and judge all that was looked at both ways."""
-    store = ImageStore(runs[0].images)
+    config = read_config(run.config)
+    store = ImageStore(run.images)
 
     @cache
     def features_of(image: str) -> Vector:
         return features(store.input(image))
 
-    table = MeasuredTable.load(runs[0].data_cache / "table.json")
-    train = {entry.id: entry.category for entry in Catalog.load(runs[0].catalog).split("train")}
+    table = MeasuredTable.load(run.data_cache / "table.json")
+    train = {entry.id: entry.category for entry in Catalog.load(run.catalog).split("train")}
     measured = Measured(table, {image: train[image] for image in table.images}, features_of)
     policies = [
-        PolicyChooser(TraceAgent.from_run(run), features_of, name_of(number))
-        for number, run in enumerate(runs)
+        PolicyChooser(agent, features_of, name_of(number)) for number, agent in enumerate(agents)
     ]
     tastes = {str(taste): taste for taste in config.environment.tastes}
     judged_at = {name: taste for name, taste in tastes.items() if taste in grid(config)}
     beyond = {name: taste for name, taste in tastes.items() if name not in judged_at}
     default = canonical(encode_settings(preset("default")))
     with open_engine(
-        runs[0].images,
+        run.images,
         workers=config.resources.workers,
         tracing=config.tracing,
-        cache=runs[0].measurements,
+        cache=run.measurements,
     ) as engine:
         choices, _ = look(
             [*policies, *parse_baselines(names, measured)],
