@@ -70,10 +70,11 @@ def main() -> None:
     parser.add_argument("--python", type=Path, help="interpreter with the other tracers")
     parser.add_argument("--imagetracer", type=Path, help="imagetracerjs's file")
     parser.add_argument("--images", type=int, default=40, help="of each category")
+    parser.add_argument("--checkpoint", default="best")
     arguments = parser.parse_args()
     run = RunDirectory.open(arguments.run)
     entries = chosen_entries(run, arguments.images)
-    store, agent = ImageStore(run.images), TraceAgent.from_run(run)
+    store, agent = ImageStore(run.images), TraceAgent.from_run(run, arguments.checkpoint)
     found: dict[str, dict[str, Drawing]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,6 +1,6 @@
 """Sheets to look at, at 4x: source, VTracer's default, the policy's first trace, its best of four.
 
-    python scripts/make_sheet.py RUN SOURCES OUT [--per-category 12] [--prefer fidelity] [--seed 0]
+    python scripts/make_sheet.py RUN SOURCES OUT [--per-category 12] [--seed 0] ...
 
 RUN is a trained run directory, SOURCES the folder its SVG files were prepared from, and OUT gets
 one WebP picture per category. Logos are drawn from the test split by seed, not chosen.
@@ -41,9 +41,10 @@ def main() -> None:
     parser.add_argument("--per-category", type=int, default=12)
     parser.add_argument("--prefer", default="fidelity")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--checkpoint", default="best")
     arguments = parser.parse_args()
     run = RunDirectory.open(arguments.run)
-    agent = TraceAgent.from_run(run)
+    agent = TraceAgent.from_run(run, arguments.checkpoint)
     store = ImageStore(run.images)
     entries = Catalog.load(run.catalog).split("test")
     arguments.out.mkdir(parents=True, exist_ok=True)
