@@ -29,6 +29,7 @@ from svgelements import Path as Outline
 
 from scripts.bench_agent import chosen_entries
 from vtrain import RunDirectory, TraceAgent, trace
+from vtrain.config.tastes import TASTES
 from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
 from vtrain.scoring.reference import Reference
@@ -40,7 +41,6 @@ from vtrain.validation.statistics import mean_interval
 HERE = Path(__file__).parent / "peers"
 DEFAULT = "VTracer 0.6 default"
 OWN = ("default", "flattened", "poster", "photo")
-TASTES = ("fidelity", "balanced", "compact")
 FILES = {
     "vtracer-1.0": "VTracer 1.0.0a4 default",
     "vtracer-1.0-simplify": "VTracer 1.0.0a4 simplify=1",
@@ -105,8 +105,8 @@ def drawings(
     """Name of the tracer and its SVG, of all that there are."""
     for preset in OWN:
         yield f"VTracer 0.6 {preset}", trace(rgba, PRESETS[preset]).svg
-    for taste in TASTES:
-        yield f"vtrain {taste}, one trace", agent.trace(rgba, prefer=taste).svg
+    for name, taste in TASTES.items():
+        yield f"vtrain {name}, one trace", agent.trace(rgba, prefer=str(taste)).svg
     height, width = rgba.shape[:2]
     for suffix, tracer in FILES.items():
         path = folder / f"{entry.id}.{suffix}.svg"

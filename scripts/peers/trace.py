@@ -47,7 +47,8 @@ def one_colour(rgba: Any) -> str:
         return ""
     height, width = shape.shape
     parts = []
-    for curve in potrace.Bitmap(shape).trace():
+    # It takes the dark for the shape.
+    for curve in potrace.Bitmap(~shape).trace():
         parts.append(f"M{point(curve.start_point)}")
         for segment in curve.segments:
             if segment.is_corner:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unwatched import unwatched
 from vtrain.scoring.score import Scores
 
 Done = subprocess.CompletedProcess[str]
@@ -297,7 +298,7 @@ def test_a_trace_loads_what_one_trace_needs(tmp_path: Path, logo: Path, policy: 
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**unwatched(), "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         check=False,

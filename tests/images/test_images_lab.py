@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.unwatched import unwatched
 from vtrain.images import lab
 from vtrain.images.lab import few_lab_of_unit, lab_of_unit
 
@@ -65,6 +66,7 @@ def test_rasters_load_nothing_for_drawings() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(__file__).parents[2],
+        env=unwatched(),
         capture_output=True,
         text=True,
         check=True,
