@@ -163,21 +163,32 @@ def segments(outline: Outline) -> Iterator[str]:
 
 def report(found: Mapping[str, Mapping[str, Drawing]], entries: Sequence[Entry]) -> None:
     """Print each tracer's difference to VTracer's default on the logos that it draws."""
-    plainly = found[DEFAULT]
     print("| tracer | logos | gain in looks | looks better | bytes |")
     print("| --- | --- | --- | --- | --- |")
     for tracer, own in found.items():
-        if tracer == DEFAULT:
-            continue
         drawn = [entry for entry in entries if entry.id in own]
-        gains = [own[entry.id].looks - plainly[entry.id].looks for entry in drawn]
-        interval = mean_interval(gains, groups=[entry.brand for entry in drawn])
-        ratios = [np.log2(own[entry.id].size / plainly[entry.id].size) for entry in drawn]
-        print(
-            f"| {tracer} | {len(drawn)} | {interval.value:+.2f} "
-            f"[{interval.low:+.2f}, {interval.high:+.2f}] | "
-            f"{np.mean(np.array(gains) > 0):.0%} | {2 ** np.mean(ratios):.2f}x |"
-        )
+        if tracer != DEFAULT:
+            print(row(tracer, own, found[DEFAULT], drawn))
+        if len(drawn) < len(entries):
+            for name in (name for name in found if name.startswith("vtrain ")):
+                print(row(f"{name}, on those", found[name], found[DEFAULT], drawn))
+
+
+def row(
+    tracer: str,
+    own: Mapping[str, Drawing],
+    plainly: Mapping[str, Drawing],
+    entries: Sequence[Entry],
+) -> str:
+    """A line of the table."""
+    gains = [own[entry.id].looks - plainly[entry.id].looks for entry in entries]
+    interval = mean_interval(gains, groups=[entry.brand for entry in entries])
+    ratios = [np.log2(own[entry.id].size / plainly[entry.id].size) for entry in entries]
+    return (
+        f"| {tracer} | {len(entries)} | {interval.value:+.2f} "
+        f"[{interval.low:+.2f}, {interval.high:+.2f}] | "
+        f"{np.mean(np.array(gains) > 0):.0%} | {2 ** np.mean(ratios):.2f}x |"
+    )
 
 
 if __name__ == "__main__":
