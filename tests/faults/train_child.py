@@ -25,7 +25,7 @@ import psutil
 import torch
 import vtracer
 
-import vtrain.checkpoints.store as store_module
+import vtrain.checkpoints.folders as folders_module
 import vtrain.training.session as session_module
 from tests.training.conftest import tiny
 from vtrain.checkpoints.store import CheckpointStore
@@ -38,7 +38,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "rollout": (TraceVecEnv, "step_wait"),
     "update": (torch.optim.Adam, "step"),
     "validation": (session_module, "check_policy"),
-    "save": (store_module, "write_new"),
+    "save": (folders_module, "write_new"),
     "stuck": (TraceVecEnv, "step_wait"),
 }
 """What is called in each phase of training."""
