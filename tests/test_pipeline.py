@@ -32,7 +32,6 @@ from vtrain.pipeline.fingerprints import (
     train_fingerprint,
     train_length,
 )
-from vtrain.pipeline.plots import curve, resources
 from vtrain.pipeline.stages import PREVIOUS, Stages
 from vtrain.pipeline.state import CheckpointState, RunState
 from vtrain.rundir import RunDirectory, read_json, write_jsonl
@@ -260,7 +259,7 @@ def advice(
 
 def state_of(*checkpoints: CheckpointState, **report: Any) -> RunState:
     nothing = RunReport("runs/x", None, None, None, None, ())
-    return RunState(checkpoints, replace(nothing, **report), (), ())
+    return RunState(checkpoints, replace(nothing, **report))
 
 
 def checkpoint(step: int, *problems: str) -> CheckpointState:
@@ -375,7 +374,7 @@ def test_the_report_holds_what_the_files_of_the_run_say(run: RunDirectory, tiny:
         list(run.root.glob(f"execution_{name}")) for name in ("*.html", "*.txt", "results_*.json")
     )
     html = page.read_text(encoding="utf-8")
-    assert html.count("<img ") == 1  # the curve
+    assert html.count("<img ") == 1  # the curves
     assert "&lt;img src=x onerror=alert(1)&gt;" in html
     for told in (html, text.read_text(encoding="utf-8")):
         assert "1 of 1 checkpoints cannot be used" in told
@@ -383,22 +382,6 @@ def test_the_report_holds_what_the_files_of_the_run_say(run: RunDirectory, tiny:
     document = read_json(results, schema=1)
     assert document["checkpoints"][0]["problems"]
     assert [item["area"] for item in document["suggestions"]][:2] == ["data", "checkpoints"]
-
-
-def test_plots_show_cores_and_memory_and_need_two_points() -> None:
-    samples = [{"time": 60.0 * n, "cpu_percent": 150.0, "rss": 2**30} for n in range(3)]
-
-    figure = resources(samples)
-
-    assert figure is not None
-    assert [
-        np.asarray(line.get_xydata()).tolist() for axes in figure.axes for line in axes.lines
-    ] == [
-        [[0.0, 1.5], [1.0, 1.5], [2.0, 1.5]],
-        [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]],
-    ]
-    assert resources(samples[:1]) is None
-    assert curve([{"traces": 16, "gain_mean": 0.1}, {"traces": 32, "gain_mean": None}]) is None
 
 
 def vtrain(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

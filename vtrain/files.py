@@ -14,12 +14,18 @@ import logging
 import math
 import os
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from vtrain.errors import DataError, StorageError
 
 logger = logging.getLogger(__name__)
+
+
+def now() -> str:
+    """The current time in UTC, ISO 8601 to the second: what records and locks are dated with."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def storage_error(error: OSError, path: Path | str) -> StorageError:

@@ -9,11 +9,10 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from vtrain.errors import RunLocked
-from vtrain.files import make_folder, storage_error, to_json
+from vtrain.files import make_folder, now, storage_error, to_json
 
 _RETRY_S = 0.2
 """Time between two looks at a lock that is waited for (s)."""
@@ -49,7 +48,7 @@ def hold(path: Path, purpose: str, *, busy: str, hint: str, wait: float = 0.0) -
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "purpose": purpose,
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            "since": now(),
         }
         try:
             os.ftruncate(handle, 0)

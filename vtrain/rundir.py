@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from vtrain.errors import UsageError
 from vtrain.files import (
     JsonlWriter,
     make_folder,
+    now,
     read_json,
     read_jsonl,
     storage_error,
@@ -57,11 +58,6 @@ __all__ = [
 
 RUNS = Path("runs")
 VERSIONED = ("torch", "stable-baselines3", "vtracer", "numpy", "opencv-python-headless")
-
-
-def now() -> str:
-    """The current time in UTC, ISO 8601 to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from vtrain.config.schema import EnvironmentConfig
 from vtrain.config.scoring import ScoringConfig
+from vtrain.config.tastes import TASTES
 from vtrain.environment.measurement import Measurement, Request
 from vtrain.environment.observation import Attempt, Normaliser, Vector, observe
 from vtrain.environment.sampler import Draw
 from vtrain.errors import NonFiniteError
 from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
 
-_UNIT_TASTE = 1.2
+_UNIT_TASTE = TASTES["balanced"]
 """The lambda at which a reward is a utility as it stands."""
 
 

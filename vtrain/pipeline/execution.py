@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from vtrain.data.catalog import Catalog
 from vtrain.html import Markup, element, image, page, table
+from vtrain.monitoring.plots import resources, training
 from vtrain.pipeline.advice import Suggestion
-from vtrain.pipeline.plots import curve, resources
 from vtrain.pipeline.sections import sections
 from vtrain.pipeline.state import RunState
 from vtrain.rundir import RunDirectory, library_versions, now, write_json, write_text
@@ -171,7 +171,7 @@ def html(execution: Execution) -> str:
                 for suggestion in execution.suggestions
             ),
         ),
-        *_plots(execution.state),
+        *_plots(execution),
         *(
             part
             for found in sections(execution.catalog, execution.state)
@@ -188,12 +188,13 @@ def html(execution: Execution) -> str:
     )
 
 
-def _plots(state: RunState | None) -> list[Markup]:
-    if state is None:
+def _plots(execution: Execution) -> list[Markup]:
+    """The plots that `vtrain monitor report --plots` draws; none of files that cannot be read."""
+    if execution.state is None:
         return []
     figures = {
-        "Mean utility over the baseline, in training and in the checks": curve(state.records),
-        "Busy cores and memory of the training": resources(state.samples),
+        "The curves of the training over its updates": training(execution.run),
+        "The resources of the training over the time": resources(execution.run),
     }
     return [
         element("p", image(png(figure), "image/png", text, kind="plot"))

@@ -1,15 +1,12 @@
-"""What a run's own files say at the end: its curves, checkpoints, resources and alerts."""
+"""What a run's own files say at the end: its checkpoints, resources and alerts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.monitoring.report import RunReport, report
-from vtrain.monitoring.summary import read_samples
-from vtrain.rundir import RunDirectory, read_jsonl
+from vtrain.rundir import RunDirectory
 
 SET_ASIDE = "set aside"
 """What the store says of a folder that was found damaged before."""
@@ -43,14 +40,10 @@ class RunState:
     Attributes:
         checkpoints: All of them, each verified, the oldest first.
         report: Resources of the training, how it used its time, open alerts, and advice.
-        records: Of the updates, in order.
-        samples: Of the resources, in order.
     """
 
     checkpoints: tuple[CheckpointState, ...]
     report: RunReport
-    records: Sequence[Mapping[str, Any]]
-    samples: Sequence[Mapping[str, Any]]
 
 
 def run_state(run: RunDirectory) -> RunState:
@@ -59,12 +52,7 @@ def run_state(run: RunDirectory) -> RunState:
     Raises:
         DataError: A file cannot be read.
     """
-    return RunState(
-        checkpoints=tuple(_checkpoints(run)),
-        report=report(run, events=0),
-        records=read_jsonl(run.metrics),
-        samples=read_samples(run),
-    )
+    return RunState(checkpoints=tuple(_checkpoints(run)), report=report(run, events=0))
 
 
 def _checkpoints(run: RunDirectory) -> list[CheckpointState]:
