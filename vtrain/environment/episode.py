@@ -72,6 +72,31 @@ class Rules:
         """Whether the policy is told what its traces scored: only when it may try again."""
         return self.environment.traces > 1
 
+    def gain(self, measurement: Measurement, baseline: Measurement, draw: Draw) -> float:
+        """Utility of a trace over the baseline's, clipped; failures are worse than any success.
+
+        Args:
+            measurement: The trace.
+            baseline: The baseline on the same image, judged likewise.
+            draw: The image, and the taste at which both are compared.
+
+        Raises:
+            NonFiniteError: It is not finite.
+        """
+        scale = reward_scale(draw.taste)
+        if measurement.failure:
+            return -self.environment.failure_penalty / scale
+        ours, theirs = (one.utility(draw.taste, self.scoring) for one in (measurement, baseline))
+        gain = ours - theirs
+        if not math.isfinite(gain):  # clipped, it would be the largest reward there is
+            raise NonFiniteError(
+                f"The gain of a trace of image {draw.image} at taste {draw.taste:g} is {gain}.",
+                what="gain",
+                images=(draw.image,),
+            )
+        limit = self.environment.reward_limit / scale
+        return max(-limit, min(limit, gain))
+
 
 class Episode:
     """One image being traced.
@@ -117,33 +142,14 @@ class Episode:
             NonFiniteError: The utility of a trace is not finite.
         """
         measurement, baseline = measured[0], measured[1]
-        gain = self._gain(measurement, baseline)
+        gain = self._rules.gain(measurement, baseline, self.draw)
         better = gain if self.best_gain is None else max(0.0, gain - self.best_gain)
         reward = better * reward_scale(self.draw.taste)
         self.best_gain = gain if self.best_gain is None else max(gain, self.best_gain)
         self.taken += 1
         if self._rules.needs_native:
-            native_gain = self._gain(measured[2], measured[3])
+            native_gain = self._rules.gain(measured[2], measured[3], self.draw)
             best = native_gain if self.last is None else max(native_gain, self.last.best)
             self.last = Attempt(canonical(action), measured[2], native_gain, best)
         done = self.taken >= self._rules.environment.traces
         return Step(reward, done, gain, measurement)
-
-    def _gain(self, measurement: Measurement, baseline: Measurement) -> float:
-        """Utility over the baseline's, clipped; failures are worse than any success."""
-        environment = self._rules.environment
-        scoring = self._rules.scoring
-        taste = self.draw.taste
-        scale = reward_scale(taste)
-        if measurement.failure:
-            return -environment.failure_penalty / scale
-        gain = measurement.utility(taste, scoring) - baseline.utility(taste, scoring)
-        if not math.isfinite(gain):  # clipped, it would be the largest reward there is
-            image = self.draw.image
-            raise NonFiniteError(
-                f"The gain of a trace of image {image} at taste {taste:g} is {gain}.",
-                what="gain",
-                images=(image,),
-            )
-        limit = environment.reward_limit / scale
-        return max(-limit, min(limit, gain))

@@ -14,8 +14,9 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from vtrain.config.schema import PPOConfig
+from vtrain.config.schema import Config, PPOConfig
 from vtrain.training.finite import check_losses, check_model, watch
+from vtrain.training.sharing import SharedRollout, share
 from vtrain.training.vec_env import FinishedEpisode, TraceVecEnv
 
 
@@ -75,6 +76,7 @@ def make_model(
         max_grad_norm=config.max_grad_norm,
         target_kl=config.target_kl or None,
         policy_kwargs=network_shape(config.hidden),
+        rollout_buffer_class=SharedRollout,
         seed=seed,
         # A network this small learns no faster on an accelerator; tracing takes the time.
         device="cpu",
@@ -82,6 +84,11 @@ def make_model(
     watch(model)
     model.set_logger(Logger(folder=None, output_formats=writers or []))
     return model
+
+
+def shares_traces(config: Config) -> bool:
+    """Whether traces count for every taste of their image; only where none depends on another."""
+    return config.ppo.share_traces and config.environment.traces == 1
 
 
 def network_shape(hidden: Sequence[int]) -> dict[str, Any]:
@@ -92,7 +99,7 @@ def network_shape(hidden: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:
+def updates(model: PPO, env: TraceVecEnv, *, total: int, shares: bool = False) -> Iterator[Update]:
     """Learn, handing out each update when it is done, until `total` traces were made.
 
     The same steps as stable-baselines3's `learn`, opened up so that everything between two updates
@@ -102,6 +109,7 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:
         model: The learner, with its last observations in place (see `start`).
         env: Its environments.
         total: Traces at which learning ends; also the end of the learning-rate schedule.
+        shares: Whether traces count for every taste of their image; episodes are of one trace.
 
     Raises:
         NonFiniteError: A value of the rollout or of the update is not finite.
@@ -110,11 +118,14 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int) -> Iterator[Update]:
     silent.init_callback(model)
     while model.num_timesteps < total:
         env.drawn.clear()
+        env.outcomes.clear()
         began = time.monotonic()
         model.collect_rollouts(env, silent, model.rollout_buffer, model.n_steps)
         model._update_current_progress_remaining(model.num_timesteps, total)  # noqa: SLF001
         rolled = time.monotonic()
         rewards = model.rollout_buffer.rewards.copy()
+        if shares:
+            share(model, env.outcomes, env.rules)
         model.train()
         values = {
             name.removeprefix("train/"): float(value)

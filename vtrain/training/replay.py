@@ -16,7 +16,7 @@ from vtrain.environment.engine import Engine, open_engine
 from vtrain.rundir import RunDirectory
 from vtrain.training.curriculum import Curriculum
 from vtrain.training.lineage import Origin
-from vtrain.training.model import make_model, start, updates
+from vtrain.training.model import make_model, shares_traces, start, updates
 from vtrain.training.problem import Problem, load_problem
 from vtrain.training.stages import carry_over
 from vtrain.training.state import ExactState, capture, restore
@@ -90,7 +90,7 @@ def _one_update(config: Config, problem: Problem, engine: Engine, origin: Origin
         curriculum.carried_over()
     # At the end of a training there is no update left: the next one is made all the same.
     total = max(config.ppo.total_traces, model.num_timesteps + 1)
-    update = next(iter(updates(model, env, total=total)))
+    update = next(iter(updates(model, env, total=total, shares=shares_traces(config))))
     curriculum.after_update([episode.gain for episode in update.episodes])
     return capture(model, env, curriculum, update=done + 1)
 

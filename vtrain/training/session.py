@@ -29,7 +29,14 @@ from vtrain.training.events import StatefulCallback, TrainingCallback, TrainingE
 from vtrain.training.failure import keep_failure
 from vtrain.training.lineage import Origin
 from vtrain.training.metrics import Clock, update_record
-from vtrain.training.model import Update, make_model, policy_weights, start, updates
+from vtrain.training.model import (
+    Update,
+    make_model,
+    policy_weights,
+    shares_traces,
+    start,
+    updates,
+)
 from vtrain.training.problem import Problem, measure_defaults, measured_table, portfolio_of
 from vtrain.training.result import TrainingResult
 from vtrain.training.saving import Saving
@@ -174,7 +181,7 @@ class Session:
         self._tell(TrainingEvent("phase", "Learning"))
         self._clock.start(self._engine)
         total = self._config.ppo.total_traces
-        learning = updates(self._model, self._env, total=total)
+        learning = updates(self._model, self._env, total=total, shares=shares_traces(self._config))
         with JsonlWriter(self._run.metrics) as metrics:
             self._boundary = self._capture()
             longest = 0.0

@@ -22,6 +22,7 @@ from vtrain.environment.measurement import Measurement
 from vtrain.environment.observation import Attempt
 from vtrain.environment.sampler import Draw, EpisodeSampler, Membership
 from vtrain.training.finite import check_observations, check_rewards
+from vtrain.training.sharing import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class TraceVecEnv(VecEnv):
         self._episodes: list[Episode] = []
         self._actions: list[tuple[int, ...]] = []
         self.finished: list[FinishedEpisode] = []
+        self.outcomes: list[tuple[Outcome, ...]] = []
+        """The trace of each environment, at each step of the rollout; see `updates`."""
         self.drawn: list[tuple[Draw, ...]] = []
         """Image and taste of each environment, at each step of the rollout; see `updates`."""
 
@@ -98,6 +101,9 @@ class TraceVecEnv(VecEnv):
         measured = [[next(flat) for _ in requests] for requests in wanted]
         draws = self.under_way
         self.drawn.append(draws)
+        self.outcomes.append(
+            tuple(Outcome(draw, *each[:2]) for draw, each in zip(draws, measured, strict=True))
+        )
         rewards = np.zeros(self.num_envs, np.float32)
         dones = np.zeros(self.num_envs, np.bool_)
         infos: list[dict[str, Any]] = []
@@ -120,6 +126,11 @@ class TraceVecEnv(VecEnv):
             infos.append(info)
         check_rewards(rewards, draws)
         return self._observations(), rewards, dones, infos
+
+    @property
+    def rules(self) -> Rules:
+        """Reward, features and normaliser."""
+        return self._rules
 
     @property
     def under_way(self) -> tuple[Draw, ...]:
@@ -150,7 +161,7 @@ class TraceVecEnv(VecEnv):
         """Go on from a `state`; the observations there."""
         self._next = state["next"]
         self._episodes = [self._restored(saved) for saved in state["episodes"]]
-        self.finished, self.drawn = [], []
+        self.finished, self.drawn, self.outcomes = [], [], []
         return self._observations()
 
     def _restored(self, saved: dict[str, Any]) -> Episode:
