@@ -25,6 +25,7 @@ from vtrain.resources import usable_cores
 from vtrain.scoring.score import warm_up
 from vtrain.tracing.cache import MeasurementCache
 from vtrain.tracing.parameters import canonical, decode_action
+from vtrain.tracing.worker_process import end_if_orphaned
 from vtrain.tracing.workers import Workers
 
 _LOG = logging.getLogger(__name__)
@@ -329,7 +330,10 @@ def _set_up_bench(images: Path, output_limit: int, shelf: Shelf | None) -> None:
 
 
 def _measure_group(group: Group) -> list[Measurement]:
-    measurements = [_BENCH[0].measure(request) for request in group]
+    measurements = []
+    for request in group:
+        end_if_orphaned()
+        measurements.append(_BENCH[0].measure(request))
     if any(measurement.failure == "panic" for measurement in measurements):
         # As after a death: a new process tries again, and a second time gives the request up.
         raise TraceError("panic", "VTracer panicked")
