@@ -240,6 +240,17 @@ class RunDirectory:
         with JsonlWriter(self.events) as writer:
             writer.write({"time": now(), "kind": kind, **fields})
 
+    def record_damaged_cache(self, entries: int) -> None:
+        """Append that entries of the measurement cache were damaged; they are measured again.
+
+        Args:
+            entries: How many (count).
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        self.record_event("cache-damaged", file=str(self.measurements), entries=entries)
+
     def lock(self, purpose: str) -> contextlib.AbstractContextManager[None]:
         """Hold the run directory; the system lets go of it when the process ends, however.
 

@@ -64,7 +64,8 @@ def test_workers_measure_as_this_process_does(
     assert found == [*expected, expected[0]]
     assert again == expected
     assert engine.traces == len(requests)
-    assert engine.hits == len(requests) + 1
+    assert engine.requests == 2 * len(requests) + 1
+    assert engine.hits == len(requests)
     assert seen[-1] == (len(requests) + 1, len(requests) + 1)
 
 

@@ -76,6 +76,13 @@ def test_figures_of_a_known_course() -> None:
     )
 
 
+def test_what_was_wanted_twice_at_once_is_a_step_and_not_remembered() -> None:
+    found = efficiency([record(1, requests=2000)], [], None, 2)
+
+    assert found is not None
+    assert (found.steps_per_second, found.cache_hit_rate) == (200.0, 0.7)
+
+
 def test_records_of_an_older_version_have_no_shares() -> None:
     found = efficiency([{"update": 1, "wall": {"seconds": 2.0, "traces_measured": 8}}], [], None, 2)
 

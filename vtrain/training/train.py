@@ -231,6 +231,7 @@ def _session(
             "quarantined", image=request.image, action=list(request.action), reason=reason
         ),
         on_restart=lambda reason: run.record_event("worker_restarted", reason=reason),
+        on_damage=run.record_damaged_cache,
     ) as engine:
         yield Session(
             config=config,
