@@ -51,7 +51,7 @@ def command(
     from vtrain.cli.output import print_json, say
     from vtrain.cli.progress import training_progress
     from vtrain.cli.resolve import parse_duration, resolve_config
-    from vtrain.errors import DataError, UsageError
+    from vtrain.errors import DataError, UsageError, quoted
     from vtrain.rundir import RunDirectory
 
     if resume and fork:
@@ -62,7 +62,7 @@ def command(
     if not directory.catalog.is_file():
         raise DataError(
             f"{directory.root} has no prepared data.",
-            hint=f"Prepare it: vtrain data prepare SOURCE --run {directory.root}",
+            hint=f"Prepare it: vtrain data prepare SOURCE --run {quoted(directory.root)}",
         )
     from vtrain.monitoring.supervise import start_sampler
     from vtrain.training.train import train
@@ -90,4 +90,4 @@ def command(
         f"Trained {result.updates} updates, {result.traces} traces, in {result.seconds:.0f} s "
         f"({result.stopped}). Best check: {best} in utility over the baseline recipe."
     )
-    say(f"Judge it with: vtrain validate --run {directory.root}")
+    say(f"Judge it with: vtrain validate --run {quoted(directory.root)}")
