@@ -19,6 +19,7 @@ from vtrain import __version__
 from vtrain.errors import UsageError
 from vtrain.files import (
     JsonlWriter,
+    json_file,
     make_folder,
     now,
     read_json,
@@ -31,6 +32,7 @@ from vtrain.files import (
     write_jsonl,
     write_new,
     write_text,
+    write_together,
 )
 from vtrain.locks import hold
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JsonlWriter",
     "RunDirectory",
+    "json_file",
     "library_versions",
     "make_folder",
     "now",
@@ -54,6 +57,7 @@ __all__ = [
     "write_jsonl",
     "write_new",
     "write_text",
+    "write_together",
 ]
 
 RUNS = Path("runs")
