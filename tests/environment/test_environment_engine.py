@@ -103,6 +103,40 @@ def test_a_drawing_that_is_judged_twice_is_made_once(
     assert other == alone.measure(requests[-1])
 
 
+def test_a_worker_asks_before_each_trace_whether_anybody_wants_it(
+    run: RunDirectory,
+    requests: list[Request],
+    expected: list[Measurement],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no signal tells it that the main process was killed."""
+
+    class Orphaned(BaseException):
+        """Ends it, as the process would end."""
+
+    made: list[int] = []
+
+    def gone_after_one() -> None:
+        if len(made) == 1:
+            raise Orphaned
+
+    def counted(*arguments: Any, **named: Any) -> Trace:
+        made.append(1)
+        return trace_prepared(*arguments, **named)
+
+    bench = Bench(ImageStore(run.images), output_limit=4_000_000)
+    monkeypatch.setattr(engine_module, "_BENCH", [bench])
+
+    alone = engine_module._measure_group(tuple(requests))
+    monkeypatch.setattr(measurement, "trace_prepared", counted)
+    monkeypatch.setattr(engine_module, "end_if_orphaned", gone_after_one)
+    with pytest.raises(Orphaned):
+        engine_module._measure_group(tuple(requests))
+
+    assert alone == expected
+    assert len(made) == 1
+
+
 def die_or_measure(group: Group) -> list[Measurement]:
     """Die of an image named so; of one that names a file, only while it is there."""
     for request in group:

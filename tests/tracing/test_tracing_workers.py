@@ -195,26 +195,31 @@ def setup(told):
 
 if __name__ == "__main__":
     tasks = {tasks}
-    pool = Workers(work, count=1, memory_limit=512, setup=setup, setup_arguments=["{told}"])
+    pool = Workers(
+        work, count=1, memory_limit=512, setup=setup, setup_arguments=["{told}"], preload={preload}
+    )
     list(pool.run(tasks, time_limits=[3600.0] * len(tasks)))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux sends a signal")
 @pytest.mark.parametrize(
-    ("tasks", "told"),
+    ("tasks", "told", "preload"),
     [
-        (["trace"], "yes"),
+        (["trace"], "yes", None),
         # The second worker is started by a thread of the pool.
-        (["die", "trace"], "yes"),
-        (["ask"], "no"),
+        (["die", "trace"], "yes", None),
+        # A server forks the worker.
+        (["trace"], "yes", "json"),
+        (["ask"], "no", None),
     ],
 )
 def test_a_worker_ends_when_the_main_process_is_killed(
-    tmp_path: Path, tasks: list[str], told: str
+    tmp_path: Path, tasks: list[str], told: str, preload: str | None
 ) -> None:
     program = tmp_path / "program.py"
-    program.write_text(ORPHANS.replace("{tasks}", str(tasks)).replace("{told}", told))
+    text = ORPHANS.replace("{tasks}", str(tasks)).replace("{told}", told)
+    program.write_text(text.replace("{preload}", repr(preload)))
     with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True) as main:
         assert main.stdout
         worker = psutil.Process(int(main.stdout.readline()))
