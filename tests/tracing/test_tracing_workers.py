@@ -39,8 +39,8 @@ def work(task: str) -> str:
         np.ones(2**31, np.float64)
     elif task == "refuse":
         raise TraceError("panic", "as VTracer does")
-    elif task == "nap":
-        time.sleep(0.1)
+    elif task in ("nap", "doze"):
+        time.sleep(0.1 if task == "nap" else 1.0)
     elif task == "who":
         return str(os.getpid())
     elif task in HARMS:
@@ -129,18 +129,32 @@ def test_a_worker_that_was_stopped_while_idle_leaves_no_task_undone(
 def test_a_worker_that_was_stopped_while_idle_is_replaced_while_others_work() -> None:
     two = Workers[str, str](work, count=2, memory_limit=512, setup=ready, setup_arguments=())
     with closing(two):
-        (first,) = two.run(["who"], time_limits=[60.0])
-        stopped = psutil.Process(int(first.result or 0))
-        stopped.suspend()
+        manager = two._pool._pool_manager
+        stopped: list[psutil.Process] = []
         found: list[Outcome[str]] = []
+        waits = 0
+
+        def stop_the_idle_one() -> None:
+            nonlocal waits
+            waits += 1
+            if waits == 5:  # half a second into the only task
+                (task,) = manager.task_manager.tasks.values()
+                (idle,) = manager.worker_manager.workers.keys() - {task.worker_id}
+                stopped.append(psutil.Process(idle))
+                stopped[0].suspend()
+
+        list(two.run(["who", "who"], time_limits=[60.0] * 2))
+        list(two.run(["doze"], time_limits=[60.0], on_wait=stop_the_idle_one))
         for _ in range(600):
             found += two.run(["nap"], time_limits=[60.0])
-            if not stopped.is_running():
+            # Before the pool ends, which ends it too.
+            replaced = not stopped[0].is_running()
+            if replaced:
                 break
 
         after = list(two.run(["nap"] * 4, time_limits=[60.0] * 4))
 
-    assert not stopped.is_running()
+    assert replaced
     assert [outcome.result for outcome in [*found, *after]] == ["NAP"] * (len(found) + 4)
 
 
