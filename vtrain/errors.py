@@ -21,6 +21,13 @@ commands can print it on a line of its own.
 from __future__ import annotations
 
 
+def quoted(path: object) -> str:
+    """A path as a shell reads it as one word, for the commands that people are told to give."""
+    import shlex  # noqa: PLC0415 - every command loads this module, and few have advice to give
+
+    return shlex.quote(str(path))
+
+
 class VtrainError(Exception):
     """Base of every error that vtrain raises on purpose.
 

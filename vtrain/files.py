@@ -129,24 +129,45 @@ def write_bytes(path: Path, data: bytes, *, flush: bool = True) -> None:
     Raises:
         StorageError: It cannot be written. What stood at `path` before still stands.
     """
-    # The rename would put a file in the place of a device or a FIFO.
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise StorageError(
-            f"{path} cannot be written: it is a device, a FIFO or a socket.",
-            hint="Give the name of a file.",
-        )
-    make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    write_together({path: data}, flush=flush)
+
+
+def write_together(files: Mapping[Path, bytes], *, flush: bool = True) -> None:
+    """Write files that belong together, each atomically; see `write_bytes`.
+
+    None takes its place before all are written, so that a full disk changes none of them.
+
+    Args:
+        files: The bytes of each file.
+        flush: As of `write_bytes`.
+
+    Raises:
+        StorageError: One cannot be written.
+    """
+    temporary: dict[Path, Path] = {}
+    path = Path()
     try:
-        write_new(temporary, data, flush=flush)
-        temporary.replace(path)
-        if flush:
+        for path, data in files.items():
+            # The rename would put a file in the place of a device or a FIFO.
+            if path.exists() and not path.is_file() and not path.is_dir():
+                raise StorageError(
+                    f"{path} cannot be written: it is a device, a FIFO or a socket.",
+                    hint="Give the name of a file.",
+                )
+            make_folder(path.parent)
+            name = f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+            temporary[path] = path.with_name(name)
+            write_new(temporary[path], data, flush=flush)
+        for path, written in temporary.items():
+            written.replace(path)
+        for path in files if flush else ():
             sync_folder(path.parent)
     except OSError as error:
         raise storage_error(error, path) from error
     finally:
-        with contextlib.suppress(OSError):  # gone when the rename succeeded
-            temporary.unlink()
+        for written in temporary.values():
+            with contextlib.suppress(OSError):  # gone when the rename succeeded
+                written.unlink()
 
 
 def write_text(path: Path, text: str, *, flush: bool = True) -> None:
@@ -156,7 +177,12 @@ def write_text(path: Path, text: str, *, flush: bool = True) -> None:
 
 def write_json(path: Path, obj: Mapping[str, Any], *, schema: int = 1) -> None:
     """Write an object as JSON atomically, with its schema version first; see `write_bytes`."""
-    write_text(path, to_json({"schema": schema, **obj}, indent=2) + "\n")
+    write_bytes(path, json_file(obj, schema=schema))
+
+
+def json_file(obj: Mapping[str, Any], *, schema: int = 1) -> bytes:
+    """What `write_json` writes."""
+    return (to_json({"schema": schema, **obj}, indent=2) + "\n").encode()
 
 
 def read_json(path: Path, *, schema: int = 1) -> dict[str, Any]:

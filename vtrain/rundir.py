@@ -19,6 +19,7 @@ from vtrain import __version__
 from vtrain.errors import UsageError
 from vtrain.files import (
     JsonlWriter,
+    json_file,
     make_folder,
     now,
     read_json,
@@ -31,6 +32,7 @@ from vtrain.files import (
     write_jsonl,
     write_new,
     write_text,
+    write_together,
 )
 from vtrain.locks import hold
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JsonlWriter",
     "RunDirectory",
+    "json_file",
     "library_versions",
     "make_folder",
     "now",
@@ -54,6 +57,7 @@ __all__ = [
     "write_jsonl",
     "write_new",
     "write_text",
+    "write_together",
 ]
 
 RUNS = Path("runs")
@@ -239,6 +243,17 @@ class RunDirectory:
         """
         with JsonlWriter(self.events) as writer:
             writer.write({"time": now(), "kind": kind, **fields})
+
+    def record_damaged_cache(self, entries: int) -> None:
+        """Append that entries of the measurement cache were damaged; they are measured again.
+
+        Args:
+            entries: How many (count).
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        self.record_event("cache-damaged", file=str(self.measurements), entries=entries)
 
     def lock(self, purpose: str) -> contextlib.AbstractContextManager[None]:
         """Hold the run directory; the system lets go of it when the process ends, however.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -22,6 +23,7 @@ from vtrain.checkpoints.manifest import FileRecord
 from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.errors import CheckpointError, StorageError
+from vtrain.files import write_new
 
 WEIGHTS: dict[str, NDArray[Any]] = {
     "w": np.arange(12, dtype=np.float32).reshape(3, 4).T,
@@ -39,6 +41,37 @@ def store(tmp_path: Path) -> CheckpointStore:
 
 def save(store: CheckpointStore, step: int, **info: Any) -> Checkpoint:
     return store.save(step, tensors={"policy": WEIGHTS}, documents=DOCUMENTS, info=info)
+
+
+@pytest.mark.parametrize("call", [1, 2])
+@pytest.mark.parametrize("what", ["pin", "unpin"])
+def test_a_pin_that_the_disk_has_no_room_for_changes_nothing(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, call: int, what: str
+) -> None:
+    first, second = save(store, 1), save(store, 2)
+    store.pin(first, "kept")
+    files = {path: path.read_bytes() for path in store.folder.parent.rglob("*") if path.is_file()}
+    calls = 0
+
+    def full(path: Path, data: bytes, *, flush: bool) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_new(path, data, flush=flush)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vtrain.files.write_new", full)
+        with pytest.raises(StorageError, match="No space is left"):
+            store.unpin(first) if what == "unpin" else store.pin(second)
+    after = {path: path.read_bytes() for path in store.folder.parent.rglob("*") if path.is_file()}
+    store.pin(second)
+
+    assert calls == call
+    assert after == files
+    assert store.pins() == {first.name: "kept", second.name: ""}
+    told = json.loads((store.folder.parent / "checkpoint_info.json").read_text())
+    assert told["pinned"] == [first.name, second.name]
 
 
 def damage(path: Path) -> None:

@@ -64,7 +64,8 @@ def test_workers_measure_as_this_process_does(
     assert found == [*expected, expected[0]]
     assert again == expected
     assert engine.traces == len(requests)
-    assert engine.hits == len(requests) + 1
+    assert engine.requests == 2 * len(requests) + 1
+    assert engine.hits == len(requests)
     assert seen[-1] == (len(requests) + 1, len(requests) + 1)
 
 
@@ -100,6 +101,40 @@ def test_a_drawing_that_is_judged_twice_is_made_once(
     assert native == alone.measure(replace(requests[0], native=True))
     assert (true.bytes, true.segments) == (native.bytes, native.segments)
     assert other == alone.measure(requests[-1])
+
+
+def test_a_worker_asks_before_each_trace_whether_anybody_wants_it(
+    run: RunDirectory,
+    requests: list[Request],
+    expected: list[Measurement],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no signal tells it that the main process was killed."""
+
+    class Orphaned(BaseException):
+        """Ends it, as the process would end."""
+
+    made: list[int] = []
+
+    def gone_after_one() -> None:
+        if len(made) == 1:
+            raise Orphaned
+
+    def counted(*arguments: Any, **named: Any) -> Trace:
+        made.append(1)
+        return trace_prepared(*arguments, **named)
+
+    bench = Bench(ImageStore(run.images), output_limit=4_000_000)
+    monkeypatch.setattr(engine_module, "_BENCH", [bench])
+
+    alone = engine_module._measure_group(tuple(requests))
+    monkeypatch.setattr(measurement, "trace_prepared", counted)
+    monkeypatch.setattr(engine_module, "end_if_orphaned", gone_after_one)
+    with pytest.raises(Orphaned):
+        engine_module._measure_group(tuple(requests))
+
+    assert alone == expected
+    assert len(made) == 1
 
 
 def die_or_measure(group: Group) -> list[Measurement]:

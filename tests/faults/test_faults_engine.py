@@ -31,8 +31,8 @@ HARMS: tuple[signal.Signals | str, ...] = (
 """What happens to tracing processes, in turn; the words are of `tests.faults.train_child`."""
 IDLE = 20
 """Updates after which a process that stands still and is not missed is taken to have no task: the
-engine only notices those that have."""
-# A process that stands still is noticed after the time limit.
+engine replaces those after seconds, in which this training is over."""
+# One that stands still in a task is noticed after the time limit.
 SETTINGS = ["resources.workers=2", "tracing.time_limit=2", "checkpoints.keep_last=2"]
 
 

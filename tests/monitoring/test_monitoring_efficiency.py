@@ -76,6 +76,13 @@ def test_figures_of_a_known_course() -> None:
     )
 
 
+def test_what_was_wanted_twice_at_once_is_a_step_and_not_remembered() -> None:
+    found = efficiency([record(1, requests=2000)], [], None, 2)
+
+    assert found is not None
+    assert (found.steps_per_second, found.cache_hit_rate) == (200.0, 0.7)
+
+
 def test_records_of_an_older_version_have_no_shares() -> None:
     found = efficiency([{"update": 1, "wall": {"seconds": 2.0, "traces_measured": 8}}], [], None, 2)
 
@@ -120,9 +127,53 @@ def test_idle_cores_while_traces_are_waited_for_want_workers() -> None:
     assert advice == Advice(
         "traces are waited for 85% of the time, and 1 of 2 cores trace",
         "--set resources.workers=2",
-        1.64,
+        1.62,
     )
     assert str(advice).endswith(": --set resources.workers=2, about 1.6x")
+
+
+# 64 environments of 8 steps, each with a new trace: updates of 512.
+ALL_MEASURING = replace(
+    RECORDED,
+    updates=10,
+    seconds=100.0,
+    traces_per_second=51.2,
+    measure=1.0,
+    worker_utilisation=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "gain"),
+    [
+        # Two workers do 1.85 of one, and wait for the last of 64 jobs; 0.5 % is handing out.
+        ({}, 1.82),
+        ({"worker_utilisation": 0.995}, 1.82),
+        # The main process's own half stays as it is.
+        ({"measure": 0.5}, 1.29),
+        # 2000 traces a second take 0.2 of the time to be handed out.
+        ({"traces_per_second": 2000.0, "seconds": 2.56}, 1.57),
+        ({"traces_per_second": 2000.0, "seconds": 2.56, "measure": 0.5}, 1.16),
+        # Workers that are busy for 0.6 of the time are what more of them shorten.
+        ({"worker_utilisation": 0.6}, 1.37),
+    ],
+)
+def test_more_workers_shorten_what_workers_do(changes: dict[str, Any], gain: float) -> None:
+    found = replace(ALL_MEASURING, **changes)
+
+    (advice,) = advise(situation(found, "resources.workers=1"))
+
+    assert advice.gain == gain
+
+
+def test_steps_of_few_environments_keep_few_workers_busy() -> None:
+    few = situation(ALL_MEASURING, "resources.workers=1", "ppo.n_envs=8", cores=8)
+    many = situation(ALL_MEASURING, "resources.workers=1", cores=8)
+
+    gains = [advise(each)[0].gain for each in (few, many)]
+
+    # 1 / (0.005 + 0.995 * (1 / 6.95 + 7 / 8 / jobs)), for 8 and for 64 jobs.
+    assert gains == [3.89, 6.18]
 
 
 def test_workers_are_not_asked_for_that_memory_has_no_room_for() -> None:
@@ -136,7 +187,7 @@ def test_workers_are_not_asked_for_that_memory_has_no_room_for() -> None:
     assert advise(tight) == []
 
 
-@pytest.mark.parametrize(("idle", "gains"), [(1.0, [1.64]), (0.5, [1.34]), (0.1, [])])
+@pytest.mark.parametrize(("idle", "gains"), [(1.0, [1.62]), (0.5, [1.33]), (0.1, [])])
 def test_cores_that_others_use_are_not_promised(idle: float, gains: list[float]) -> None:
     found = advise(situation(RECORDED, "resources.workers=1", idle_cores=idle))
 

@@ -53,7 +53,23 @@ def test_an_entry_that_was_changed_is_dropped_and_counted(
         assert cache.get(["a", "b"]) == {"b": value(2)}
 
     assert cache.dropped == 1
-    assert "entry a is damaged" in caplog.text
+    assert f"1 entries of the measurement cache {path} are damaged" in caplog.text
+
+
+def test_damaged_entries_are_told_once(
+    cache: MeasurementCache, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.put({"a": value(1), "b": value(2), "c": value(3)})
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("UPDATE entry SET sum = sum + 1")
+
+    with caplog.at_level(logging.WARNING):
+        assert cache.get(["a", "b"]) == {}
+        assert cache.get(["c"]) == {}
+
+    assert cache.dropped == 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "2 entries" in caplog.text
 
 
 def test_a_file_that_is_no_database_is_set_aside(path: Path) -> None:
@@ -126,7 +142,7 @@ def test_of_two_that_find_a_broken_file_the_second_takes_the_new_one_of_the_firs
         one.put({"a": value(1)})
         # The second found the file broken when the first had not replaced it yet.
         other = MeasurementCache.__new__(MeasurementCache)
-        other._path, other._most, other.dropped = path, 10, 0
+        other.path, other._most, other.dropped = path, 10, 0
         other._connection = other._replace(broken)
         other.put({"b": value(2)})
         other.close()

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -157,8 +161,31 @@ def test_an_updates_figures_count_its_own_traces(new_run: NewRun) -> None:
     train(tiny("validation.every_updates=100", "curriculum.enabled=false"), run)
 
     for row in read_jsonl(run.metrics):
-        assert row["wall"]["traces_measured"] <= 16
-        assert row["wall"]["traces_measured"] + row["wall"]["cache_hits"] == 32
+        wall = row["wall"]
+        assert wall["traces_measured"] <= 16
+        assert wall["traces_measured"] + wall["cache_hits"] <= wall["requests"] == 32
+
+
+def test_damaged_measurements_are_told_once_and_made_again(
+    new_run: NewRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = new_run("first"), new_run("second")
+    train(tiny(), first)
+    shutil.copy(first.measurements, second.measurements)
+    with closing(sqlite3.connect(second.measurements)) as cache, cache:
+        (entries,) = cache.execute("SELECT count(*) FROM entry").fetchone()
+        cache.execute("UPDATE entry SET sum = sum + 1")
+
+    with caplog.at_level(logging.WARNING):
+        train(tiny(), second)
+
+    (event,) = [row for row in read_jsonl(second.events) if row["kind"] == "cache-damaged"]
+    assert event["file"] == str(second.measurements)
+    assert 0 < event["entries"] <= entries
+    told = [text for text in caplog.messages if "measurement cache" in text]
+    assert len(told) == 1
+    assert "nothing needs to be done" in told[0]
+    assert records(second) == records(first)
 
 
 def test_measuring_can_be_broken_off_part_of_the_way(new_run: NewRun) -> None:

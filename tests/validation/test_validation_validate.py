@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.errors import CheckpointError, DataError, UsageError
-from vtrain.rundir import RunDirectory
+from vtrain.rundir import RunDirectory, read_jsonl
 from vtrain.tracing.parameters import PRESETS, encode_settings
 from vtrain.validation.baselines import KNOWN
 from vtrain.validation.page import PLOT_TEXTS
@@ -55,6 +57,22 @@ def test_validation_writes_results_plots_and_a_page(
     plots = {path.name for path in (result.folder / "plots").iterdir()}
     assert plots == {f"{name}.{kind}" for name in PLOT_TEXTS for kind in ("png", "svg")}
     assert all(row.traces == 2 for row in result.judgement.rows if row.chooser == "policy")
+
+
+def test_damaged_measurements_are_told_and_made_again(
+    run: RunDirectory, config: Config, result: ValidationResult, tmp_path: Path
+) -> None:
+    shutil.copytree(run.root, tmp_path / "copy")
+    copy = RunDirectory(tmp_path / "copy")
+    with closing(sqlite3.connect(copy.measurements)) as cache, cache:
+        cache.execute("UPDATE entry SET sum = sum + 1")
+
+    again = validate(copy, config, traces=2)
+
+    assert again.judgement == result.judgement
+    (event,) = [row for row in read_jsonl(copy.events) if row["kind"] == "cache-damaged"]
+    assert event["file"] == str(copy.measurements)
+    assert event["entries"] > 0
 
 
 def test_a_configured_baseline_without_its_table_is_left_out_with_a_note(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from vtrain.checkpoints.sealed import NewerSchema, seal, unseal
 from vtrain.errors import CheckpointError
-from vtrain.rundir import storage_error, write_bytes
+from vtrain.rundir import storage_error, write_together
 
 _FILE = "pins.json"
 _SCHEMA = 2
@@ -43,12 +43,19 @@ def read_pins(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def change_pins(folder: Path) -> Iterator[dict[str, str]]:
+def change_pins(
+    folder: Path, beside: Callable[[Mapping[str, str]], Mapping[Path, bytes]]
+) -> Iterator[dict[str, str]]:
     """The list, to be changed: written at the end of the block, one process after another.
+
+    Args:
+        folder: The folder of checkpoints.
+        beside: Gives the files that tell of the list, from the list as it is going to be. They are
+            written with it, or nothing is.
 
     Raises:
         CheckpointError: The list is damaged.
-        StorageError: It cannot be written.
+        StorageError: It, or what tells of it, cannot be written; then it is as it was.
     """
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
@@ -59,8 +66,10 @@ def change_pins(folder: Path) -> Iterator[dict[str, str]]:
         pinned = read_pins(folder)
         before = dict(pinned)
         yield pinned
+        files = dict(beside(pinned))
         if pinned != before:
-            write_bytes(folder / _FILE, seal({"schema": _SCHEMA, "pinned": pinned}))
+            files[folder / _FILE] = seal({"schema": _SCHEMA, "pinned": pinned})
+        write_together(files)
     finally:
         os.close(handle)
 

@@ -37,11 +37,12 @@ from vtrain.checkpoints.summary import summary
 from vtrain.errors import CheckpointError
 from vtrain.rundir import (
     RunDirectory,
+    json_file,
     library_versions,
     now,
     storage_error,
     to_json,
-    write_json,
+    write_together,
 )
 
 __all__ = ["Checkpoint", "CheckpointStore", "Loaded"]
@@ -258,23 +259,20 @@ class CheckpointStore:
 
         Raises:
             CheckpointError: The list of pins is damaged.
-            StorageError: It cannot be written.
+            StorageError: It cannot be written; then nothing has changed.
         """
-        with change_pins(self.folder) as pinned:
+        with change_pins(self.folder, self._description) as pinned:
             pinned[checkpoint.name] = note
-        self._describe()
 
     def unpin(self, checkpoint: Checkpoint) -> bool:
         """Let the rules decide again; whether it was pinned.
 
         Raises:
             CheckpointError: The list of pins is damaged.
-            StorageError: It cannot be written.
+            StorageError: It cannot be written; then nothing has changed.
         """
-        with change_pins(self.folder) as pinned:
-            was = pinned.pop(checkpoint.name, None) is not None
-        self._describe()
-        return was
+        with change_pins(self.folder, self._description) as pinned:
+            return pinned.pop(checkpoint.name, None) is not None
 
     def repair(self) -> Repair:
         """Set damaged checkpoints aside and point `latest` and `best` at what verifies.
@@ -387,13 +385,17 @@ class CheckpointStore:
         except CheckpointError as error:
             logger.warning("%s", error)
             pinned = {}
+        write_together(self._description(pinned))
+
+    def _description(self, pinned: Mapping[str, str]) -> Mapping[Path, bytes]:
+        """The file that tells of all checkpoints, for those who only read."""
         told = summary(
             self.checkpoints(),
             pointers={name: self.pointer(name) for name in POINTERS},
             pinned=pinned,
             damaged=[path.name for path, _ in self.damaged()],
         )
-        write_json(RunDirectory(self.folder.parent).checkpoint_info, told)
+        return {RunDirectory(self.folder.parent).checkpoint_info: json_file(told)}
 
 
 def _candidate(item: Checkpoint) -> Candidate:

@@ -31,7 +31,7 @@ def init(
     """
     from vtrain.config.dump import commented
     from vtrain.config.load import load_config
-    from vtrain.errors import UsageError
+    from vtrain.errors import UsageError, quoted
     from vtrain.rundir import write_text
 
     text = commented(load_config(config or ()).config)
@@ -41,7 +41,7 @@ def init(
     if file.exists() and not force:
         raise UsageError(f"{file} exists already.", hint="Give another name, or --force.")
     write_text(file, text)
-    say(f"Wrote {file}. Use it with 'vtrain run -c {file}'.")
+    say(f"Wrote {file}. Use it with: vtrain run -c {quoted(file)}")
 
 
 @app.command()

@@ -12,6 +12,7 @@ import typer
 from vtrain.cli.bar import bar
 from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
 from vtrain.cli.output import print_json, print_table, say
+from vtrain.errors import quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +76,7 @@ def prepare(
         f"Files: {counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged{again}, "
         f"{counts.gone} gone."
     )
-    say(f"Train on it with: vtrain train --run {directory.root}")
+    say(f"Train on it with: vtrain train --run {quoted(directory.root)}")
 
 
 @app.command()
@@ -97,7 +98,7 @@ def sample(
         print_json({"folder": folder, "files": [str(path) for path in paths]})
         return
     say(f"Wrote {len(paths)} logos to {folder}.")
-    say(f"Prepare them with: vtrain data prepare {folder} --run runs/samples")
+    say(f"Prepare them with: vtrain data prepare {quoted(folder)} --run runs/samples")
 
 
 @app.command()
@@ -128,7 +129,7 @@ def fetch(
         return
     done = "Wrote" if fetched.fresh else "There already:"
     say(f"{done} {fetched.total} logos ({PACKAGE} {fetched.version}, {LICENCE}) in {folder}.")
-    say(f"Prepare them with: vtrain data prepare {folder} --run runs/logos")
+    say(f"Prepare them with: vtrain data prepare {quoted(folder)} --run runs/logos")
 
 
 @app.command()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
+
+if TYPE_CHECKING:
+    from vtrain.training.events import TrainingEvent
 
 
 def command(
@@ -41,17 +44,17 @@ def command(
 ) -> None:
     """Train a policy; the data must be prepared (see vtrain data prepare, or vtrain run).
 
-    Ctrl-C and SIGTERM save and end it (exit codes 130 and 143); a second one ends it at once.
+    Ctrl-C and SIGTERM save and end it (exit codes 130 and 143); a second one ends it at once. With
+    --json the result is printed then too, as it is when a stage ends training (3).
 
     Example: vtrain train --run runs/logos --resume --time-limit 55m
     """
     from contextlib import ExitStack
-    from dataclasses import asdict
 
     from vtrain.cli.output import print_json, say
     from vtrain.cli.progress import training_progress
     from vtrain.cli.resolve import parse_duration, resolve_config
-    from vtrain.errors import DataError, UsageError
+    from vtrain.errors import DataError, Stopped, ThresholdNotMet, UsageError, quoted
     from vtrain.rundir import RunDirectory
 
     if resume and fork:
@@ -62,32 +65,45 @@ def command(
     if not directory.catalog.is_file():
         raise DataError(
             f"{directory.root} has no prepared data.",
-            hint=f"Prepare it: vtrain data prepare SOURCE --run {directory.root}",
+            hint=f"Prepare it: vtrain data prepare SOURCE --run {quoted(directory.root)}",
         )
     from vtrain.monitoring.supervise import start_sampler
+    from vtrain.training.result import result_json
     from vtrain.training.train import train
 
-    with ExitStack() as stack:
-        on_event = stack.enter_context(training_progress())
-        if settings.monitoring.enabled:
-            watching = settings.monitoring
-            stack.enter_context(start_sampler(directory, watching.interval, watching.alerts))
-        result = train(
-            settings,
-            directory,
-            resume=resume,
-            fork=fork,
-            accept_changes=accept_changes,
-            time_limit=limit,
-            on_event=on_event,
-            handle_signals=True,
-        )
+    ended: dict[str, Any] = {}
+
+    def tell(event: TrainingEvent) -> None:
+        on_event(event)
+        if event.kind == "end":
+            ended.update(event.data)
+
+    try:
+        with ExitStack() as stack:
+            on_event = stack.enter_context(training_progress())
+            if settings.monitoring.enabled:
+                watching = settings.monitoring
+                stack.enter_context(start_sampler(directory, watching.interval, watching.alerts))
+            result = train(
+                settings,
+                directory,
+                resume=resume,
+                fork=fork,
+                accept_changes=accept_changes,
+                time_limit=limit,
+                on_event=tell,
+                handle_signals=True,
+            )
+    except (Stopped, ThresholdNotMet):
+        if as_json and ended:
+            print_json(result_json(directory, ended, fork=fork))
+        raise
     if as_json:
-        print_json({"run": str(directory.root), **asdict(result)})
+        print_json(result_json(directory, ended, fork=fork))
         return
     best = "none" if result.best_utility is None else f"{result.best_utility:+.3f}"
     say(
         f"Trained {result.updates} updates, {result.traces} traces, in {result.seconds:.0f} s "
         f"({result.stopped}). Best check: {best} in utility over the baseline recipe."
     )
-    say(f"Judge it with: vtrain validate --run {directory.root}")
+    say(f"Judge it with: vtrain validate --run {quoted(directory.root)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from vtrain.resources import usable_cores
 from vtrain.scoring.score import warm_up
 from vtrain.tracing.cache import MeasurementCache
 from vtrain.tracing.parameters import canonical, decode_action
+from vtrain.tracing.worker_process import end_if_orphaned
 from vtrain.tracing.workers import Workers
 
 _LOG = logging.getLogger(__name__)
@@ -58,12 +60,15 @@ class Backend(Protocol):
 class Engine:
     """Measures requests through a back end, and none twice that it can remember.
 
-    Counts what it does: `traces` made, `hits` remembered, and `seconds` spent on measuring.
+    Counts what it does: `requests` answered, `traces` made for them, `hits` remembered from before,
+    and `seconds` spent on measuring. What a call asks for twice is one trace or one hit.
 
     Args:
         backend: Does the work.
         cache: Remembers for good, and outlives the process; without one the latest answers are
             known.
+        on_damage: Called once, when damaged entries are found in the cache, with how many they are.
+            They are measured again.
         on_wait: Called before each `measure` and several times a second during one. It may raise:
             what is measured by then is kept, the rest dropped.
     """
@@ -74,13 +79,16 @@ class Engine:
         cache: MeasurementCache | None = None,
         *,
         on_wait: Callable[[], None] = lambda: None,
+        on_damage: Callable[[int], None] = lambda _count: None,
     ) -> None:
         self._backend = backend
+        self._on_damage = on_damage
         self._on_wait = on_wait
         self._cache = cache
         self._version = measurement_version()
         # Answers of late, the oldest first.
         self._known: dict[Request, Measurement] = {}
+        self.requests = 0
         self.traces = 0
         self.hits = 0
         self.seconds = 0.0
@@ -100,11 +108,12 @@ class Engine:
         """
         self._on_wait()  # also when every answer is known
         wanted = [replace(request, action=canonical(request.action)) for request in requests]
-        missing = [request for request in dict.fromkeys(wanted) if request not in self._known]
-        missing = self._recall(missing)
+        times = Counter(wanted)
+        missing = self._recall([request for request in times if request not in self._known])
+        self.requests += len(wanted)
         self.traces += len(missing)
-        self.hits += len(wanted) - len(missing)
-        done = 0
+        self.hits += len(times) - len(missing)
+        done = len(wanted) - sum(times[request] for request in missing)
         began = time.monotonic()
         groups = _by_image(missing)
         for index, measurements in self._backend.run(groups, self._on_wait):
@@ -112,9 +121,9 @@ class Engine:
             found = dict(zip(group, measurements, strict=True))
             self._known.update(found)
             self._remember(found)
-            done += len(group)
+            done += sum(times[request] for request in group)
             if on_progress:
-                on_progress(len(wanted) - len(missing) + done, len(wanted))
+                on_progress(done, len(wanted))
         self.seconds += time.monotonic() - began
         answers = [self._known[request] for request in wanted]
         for request in list(islice(self._known, max(0, len(self._known) - _MOST_KNOWN))):
@@ -135,7 +144,10 @@ class Engine:
         if self._cache is None or not requests:
             return list(requests)
         keys = {request: self._key(request) for request in requests}
+        before = self._cache.dropped
         stored = self._cache.get(keys.values())
+        if self._cache.dropped and not before:
+            self._on_damage(self._cache.dropped)
         for request, key in keys.items():
             if key in stored:
                 self._known[request] = Measurement(**stored[key])
@@ -249,6 +261,7 @@ def open_engine(
     on_wait: Callable[[], None] = lambda: None,
     on_give_up: Callable[[Request, str], None] = lambda _request, _reason: None,
     on_restart: Callable[[str], None] = lambda _reason: None,
+    on_damage: Callable[[int], None] = lambda _count: None,
 ) -> AbstractContextManager[Engine]:
     """An engine over the images of a run directory, for use in a `with` statement.
 
@@ -260,6 +273,7 @@ def open_engine(
         on_wait: See `Engine`.
         on_give_up: See `WorkerBackend`.
         on_restart: See `WorkerBackend`.
+        on_damage: See `Engine`.
 
     Raises:
         StorageError: The cache cannot be opened.
@@ -272,6 +286,7 @@ def open_engine(
         on_wait=on_wait,
         on_give_up=on_give_up,
         on_restart=on_restart,
+        on_damage=on_damage,
     )
 
 
@@ -285,6 +300,7 @@ def _engine(
     on_wait: Callable[[], None],
     on_give_up: Callable[[Request, str], None],
     on_restart: Callable[[str], None],
+    on_damage: Callable[[int], None],
 ) -> Iterator[Engine]:
     with ExitStack() as stack:
         store = stack.enter_context(closing(MeasurementCache(cache))) if cache else None
@@ -300,7 +316,7 @@ def _engine(
         backend = WorkerBackend(
             pool, tracing.time_limit, on_give_up=on_give_up, on_restart=on_restart
         )
-        yield Engine(backend, store, on_wait=on_wait)
+        yield Engine(backend, store, on_wait=on_wait, on_damage=on_damage)
 
 
 def _by_image(requests: Sequence[Request]) -> list[Group]:
@@ -329,7 +345,10 @@ def _set_up_bench(images: Path, output_limit: int, shelf: Shelf | None) -> None:
 
 
 def _measure_group(group: Group) -> list[Measurement]:
-    measurements = [_BENCH[0].measure(request) for request in group]
+    measurements = []
+    for request in group:
+        end_if_orphaned()
+        measurements.append(_BENCH[0].measure(request))
     if any(measurement.failure == "panic" for measurement in measurements):
         # As after a death: a new process tries again, and a second time gives the request up.
         raise TraceError("panic", "VTracer panicked")

@@ -12,6 +12,8 @@ _WORTH = 1.1
 """Least gain that is worth a change (times as fast)."""
 _ADDED_WORKER = 0.85
 """What a further worker adds, of what one does: two make 1.85 of one (docs/benchmarks.md)."""
+_HANDED_OUT_S = 1e-4
+"""Time that the main process takes to hand a trace out and take its result (s); measured too."""
 _FEWEST = 3
 """Updates below which nothing is said (count)."""
 
@@ -82,15 +84,51 @@ def _more_workers(situation: Situation) -> Iterator[Advice]:
         wanted = min(wanted, workers + room)
     # A core that other programs use is not there for another worker.
     idle = wanted - workers if situation.idle_cores is None else situation.idle_cores
-    busy = workers + _ADDED_WORKER * min(wanted - workers, idle)
-    # Only the time in which traces are waited for gets shorter (Amdahl's law).
-    gain = 1.0 / (1.0 - measure + measure * workers / max(busy, workers))
+    added = max(0.0, min(wanted - workers, idle))
+    traced = _traced(situation.efficiency, measure)
+    now = _step_time(situation, float(workers), workers)
+    then = _step_time(situation, workers + _ADDED_WORKER * added, workers + added)
+    # Only the time in which workers trace gets shorter (Amdahl's law).
+    gain = 1.0 / (1.0 - traced + traced * then / now)
     yield Advice(
         f"traces are waited for {measure:.0%} of the time, and {workers} of {situation.cores} "
         "cores trace",
         f"--set resources.workers={wanted}",
         round(gain, 2),
     )
+
+
+def _traced(found: Efficiency, measure: float) -> float:
+    """Share of the time in which all workers trace (0 to 1).
+
+    While traces are waited for, the main process hands them out, and workers wait for each other.
+    Samples tell how busy workers are; without them what handing out takes is known.
+
+    Args:
+        found: How the run uses its time.
+        measure: Share of the time in which traces were waited for.
+    """
+    handed_out = min(measure, found.traces_per_second * _HANDED_OUT_S)
+    busy = measure if found.worker_utilisation is None else found.worker_utilisation
+    return min(measure - handed_out, busy)
+
+
+def _step_time(situation: Situation, speed: float, workers: float) -> float:
+    """Time of a step's traces, as a share of what one worker takes.
+
+    At the end of a step all workers wait for the last one: Graham's bound for jobs of equal length,
+    ``1 / workers + (1 - 1 / workers) / jobs`` (R. L. Graham, 1969). A job is an environment's.
+
+    Args:
+        situation: Tells how many jobs a step has.
+        speed: Of all workers together, over that of one (times).
+        workers: How many (count).
+    """
+    found = situation.efficiency
+    steps = found.updates * situation.config.ppo.n_steps
+    traces = found.traces_per_second * found.seconds / steps
+    jobs = max(1.0, min(traces, situation.config.ppo.n_envs))
+    return 1.0 / speed + (1.0 - 1.0 / workers) / jobs
 
 
 def _fewer_checks(situation: Situation) -> Iterator[Advice]:

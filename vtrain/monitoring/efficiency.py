@@ -19,9 +19,9 @@ class Efficiency:
     Attributes:
         updates: Updates that speed and shares come from, the newest (count).
         seconds: Their time (s).
-        steps_per_second: Traces per second, those remembered included.
+        steps_per_second: Traces per second, those remembered or asked for twice included.
         traces_per_second: Traces made per second.
-        cache_hit_rate: Share of the traces that were remembered (0 to 1).
+        cache_hit_rate: Share of the different traces that were remembered (0 to 1).
         rollout: Share of the time in rollouts (0 to 1); with the next four at most 1.
         learn: In the passes over them.
         check: In validation checks.
@@ -74,6 +74,9 @@ def efficiency(
         return None
     traces = sum(int(wall.get("traces_measured") or 0) for wall in walls)
     hits = sum(int(wall.get("cache_hits") or 0) for wall in walls)
+    # An older version did not tell, and counted what was asked for twice as remembered.
+    told = all(wall.get("requests") is not None for wall in walls)
+    steps = sum(int(wall["requests"]) for wall in walls) if told else traces + hits
 
     def share(part: str) -> float | None:
         # A save counts in the lap after it, and may have taken longer than that one.
@@ -93,7 +96,7 @@ def efficiency(
         updates=len(walls),
         seconds=round(seconds, 3),
         # The answers that a check remembered are among the hits.
-        steps_per_second=round((traces + hits) / seconds, 2),
+        steps_per_second=round(steps / seconds, 2),
         traces_per_second=round(traces / seconds, 2),
         cache_hit_rate=round(hits / (traces + hits), 4) if traces + hits else None,
         rollout=shares["rollout"],

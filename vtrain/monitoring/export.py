@@ -52,7 +52,9 @@ def _families(report: RunReport) -> Iterator[_Family]:
     speed = report.efficiency
     if speed is not None:
         yield _one(
-            "steps_per_second", "Traces per second, remembered ones too.", speed.steps_per_second
+            "steps_per_second",
+            "Traces wanted per second, however they came.",
+            speed.steps_per_second,
         )
         yield _one("cache_hit_ratio", "Share of traces that were remembered.", speed.cache_hit_rate)
         yield _one("worker_busy_ratio", "Share of time a worker is busy.", speed.worker_utilisation)

@@ -10,6 +10,7 @@ from typing import Any
 from vtrain.config.schema import Config
 from vtrain.config.section import CATEGORIES
 from vtrain.data.catalog import Catalog
+from vtrain.errors import quoted
 from vtrain.pipeline.state import SET_ASIDE, RunState
 from vtrain.validation.baselines import BEST_FIXED, POLICY
 from vtrain.validation.cells import interval
@@ -45,7 +46,7 @@ class Facts:
     """What an execution knows at its end; parts that were not reached are None.
 
     Attributes:
-        run: The run directory as the user can type it.
+        run: The run directory.
         config: The configuration.
         catalog: The corpus.
         training: Figures of the training stage, by the names of `TrainingResult`.
@@ -222,7 +223,7 @@ def _rejected(facts: Facts) -> Iterator[Suggestion]:
     reasons = Counter(item.reason for item in facts.catalog.rejected).most_common(3)
     yield Suggestion(
         0.4 if share > _MANY_REJECTED else 0.1,
-        f"See which files were left out: vtrain data show --rejected --run {facts.run}",
+        f"See which files were left out: vtrain data show --rejected --run {quoted(facts.run)}",
         f"{rejected} of {rejected + entries} files were left out: "
         + ", ".join(f"{count} {reason}" for reason, count in reasons)
         + ".",
@@ -235,7 +236,7 @@ def _use_it(facts: Facts) -> Iterator[Suggestion]:
     found = facts.record.summary.of(next(iter(facts.record.tastes)))
     yield Suggestion(
         0.3,
-        f"Use the policy: vtrain trace logo.png -o logo.svg --run {facts.run}",
+        f"Use the policy: vtrain trace logo.png -o logo.svg --run {quoted(facts.run)}",
         f"At {found.taste} it looks better than VTracer's default on {found.better.value:.0%} of "
         f"{found.n} logos, gaining {interval(found.gain)}.",
     )
@@ -257,8 +258,8 @@ def _damaged_checkpoints(facts: Facts) -> Iterator[Suggestion]:
     if bad:
         yield Suggestion(
             0.92,
-            f"Set the damaged checkpoints aside: vtrain checkpoint restore --run {facts.run}; and "
-            "look at the disk.",
+            "Set the damaged checkpoints aside and look at the disk: "
+            f"vtrain checkpoint restore --run {quoted(facts.run)}",
             f"{len(bad)} of {len(found)} checkpoints cannot be used: {bad[0].name}: "
             f"{bad[0].problems[0]}",
         )
@@ -267,7 +268,7 @@ def _damaged_checkpoints(facts: Facts) -> Iterator[Suggestion]:
         yield Suggestion(
             0.2,
             "Look at the damaged checkpoints that were set aside, and delete them: "
-            f"vtrain checkpoint verify --run {facts.run}",
+            f"vtrain checkpoint verify --run {quoted(facts.run)}",
             f"{aside} of {len(found)} were found damaged and renamed.",
         )
 

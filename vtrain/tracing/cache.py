@@ -37,12 +37,16 @@ class MeasurementCache:
         path: The SQLite file; made when missing, set aside when it is no database.
         most: Entries kept (count). The oldest beyond go when it is opened.
 
+    Attributes:
+        path: The file.
+        dropped: Entries found damaged and dropped (count).
+
     Raises:
         StorageError: The file cannot be made or opened.
     """
 
     def __init__(self, path: Path, *, most: int = MOST_ENTRIES) -> None:
-        self._path, self._most = path, most
+        self.path, self._most = path, most
         self.dropped = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +60,7 @@ class MeasurementCache:
 
     def _open(self, *, whole: bool = False) -> sqlite3.Connection:
         """Open the file; with `whole` a damaged one is an error, wherever the damage is."""
-        connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S)
+        connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S)
         if whole and connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
             connection.close()
             raise sqlite3.DatabaseError
@@ -79,26 +83,24 @@ class MeasurementCache:
 
         One process at a time: those that come later find the new file, and use it.
         """
-        aside = self._path.with_name(self._path.name + ".bad")
+        aside = self.path.with_name(self.path.name + ".bad")
         try:
-            with self._path.with_name(self._path.name + ".lock").open("wb") as held:
+            with self.path.with_name(self.path.name + ".lock").open("wb") as held:
                 fcntl.flock(held, fcntl.LOCK_EX)
                 with contextlib.suppress(sqlite3.DatabaseError):
                     return self._open(whole=True)
-                self._path.replace(aside)
+                self.path.replace(aside)
                 for rest in ("-wal", "-shm"):
-                    self._path.with_name(self._path.name + rest).unlink(missing_ok=True)
+                    self.path.with_name(self.path.name + rest).unlink(missing_ok=True)
                 connection = self._open()
         except (OSError, sqlite3.DatabaseError) as again:
             raise self._unusable("opened", again) from again
-        _LOG.warning(
-            "measurement cache %s is unreadable (%s); kept as %s", self._path, error, aside
-        )
+        _LOG.warning("measurement cache %s is unreadable (%s); kept as %s", self.path, error, aside)
         return connection
 
     def _unusable(self, what: str, error: Exception) -> StorageError:
         return StorageError(
-            f"The measurement cache {self._path} cannot be {what}: {error}.",
+            f"The measurement cache {self.path} cannot be {what}: {error}.",
             hint="Check the folder's permissions and free space, or delete the file.",
         )
 
@@ -127,6 +129,7 @@ class MeasurementCache:
 
     def _get(self, wanted: list[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
+        before = self.dropped
         for start in range(0, len(wanted), _BATCH):
             part = wanted[start : start + _BATCH]
             marks = ",".join("?" * len(part))
@@ -139,9 +142,13 @@ class MeasurementCache:
                     found[key] = json.loads(value)
                 else:
                     self.dropped += 1
-                    _LOG.warning(
-                        "measurement cache %s: entry %s is damaged; dropped", self._path, key
-                    )
+        if self.dropped and not before:
+            _LOG.warning(
+                "%d entries of the measurement cache %s are damaged. They are measured again; "
+                "nothing needs to be done.",
+                self.dropped,
+                self.path,
+            )
         return found
 
     def put(self, values: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,51 +1,49 @@
 """Processes that do work which may panic, hang, or eat memory.
 
 A thin layer over pebble's pool, which replaces workers that die and kills those that run over
-their time. Here: a memory limit, quiet workers, one OpenCV thread, and typed failures.
+their time. Here: quiet workers, typed failures, and an eye on workers that were stopped, which
+pebble misses while they have no task. What a worker does is in `vtrain.tracing.worker_process`.
 """
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
-import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, wait
 from concurrent.futures import TimeoutError as TimeLimit
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
-import cv2
+import psutil
 from pebble import ProcessExpired, ProcessPool
-from threadpoolctl import threadpool_limits
 
 from vtrain.errors import TraceError, UsageError, VtrainError
+from vtrain.tracing.worker_process import REASONS, apply, start_worker
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_MIB = 1024 * 1024
 _POLL_S = 0.1
 _STALLED_S = 60.0
 """Time beyond the longest limit in which some task must end, or the pool is started anew (s)."""
 _RESTARTS = 3
 """Times that the pool is started anew without a task getting done in between (count)."""
-_REASONS = {81: "memory-limit", 82: "panic"}
-"""Why a worker ended itself, by its exit code."""
+_LOOK_S = 1.0
+"""Least time between two looks for workers that were stopped (s): one that is in two is."""
 _DETAILS = {
     "memory-limit": "A trace needed more memory than tracing.memory_limit",
     "panic": "VTracer panicked",
 }
 _LOG = logging.getLogger(__name__)
-_STATM = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +97,13 @@ class Workers(Generic[Task, Result]):
         self._count = count
         self._start = (memory_limit, setup, tuple(setup_arguments))
         self._pool = self._new_pool()
+        self._looked = time.monotonic()
+        self._stopped: set[int] = set()
 
     def _new_pool(self) -> ProcessPool:
         pool = ProcessPool(
             max_workers=self._count,
-            initializer=_start_worker,
+            initializer=start_worker,
             initargs=self._start,
             context=self._context,
         )
@@ -129,6 +129,8 @@ class Workers(Generic[Task, Result]):
         """
         limits = list(time_limits)
         patience = _STALLED_S + max(limits, default=0.0)
+        if not self._replace_stopped():
+            self._restart()
         futures = self._schedule(tasks, limits)
         failures = 0
         try:
@@ -152,7 +154,7 @@ class Workers(Generic[Task, Result]):
         for attempt in range(_RESTARTS + 1):
             try:
                 return [
-                    self._pool.schedule(_apply, args=(self._function, task), timeout=limit)
+                    self._pool.schedule(apply, args=(self._function, task), timeout=limit)
                     for task, limit in zip(tasks, limits, strict=True)
                 ]
             except RuntimeError:  # a worker that died between two tasks can break the whole pool
@@ -169,6 +171,8 @@ class Workers(Generic[Task, Result]):
         done, since = 0, time.monotonic()
         while not (wanted.done() or wait([wanted], timeout=_POLL_S).done):
             on_wait()
+            if not self._replace_stopped():
+                return False
             now_done = sum(future.done() for future in futures)
             if now_done != done:
                 done, since = now_done, time.monotonic()
@@ -176,9 +180,41 @@ class Workers(Generic[Task, Result]):
                 return False
         return wanted.cancelled() or not isinstance(wanted.exception(), BrokenProcessPool)
 
+    def _replace_stopped(self) -> bool:
+        """Replace the workers that were stopped while they had nothing to do, such as by SIGSTOP.
+
+        Nobody waits for them, but fewer and fewer would be left to work, and in the end none. One
+        that was stopped in a task is ended at the task's time limit.
+
+        Returns:
+            False when one was stopped while it held the queue, so that no other gets a task.
+        """
+        if time.monotonic() - self._looked < _LOOK_S:
+            return True
+        self._looked = time.monotonic()
+        manager = self._pool._pool_manager  # noqa: SLF001 - pebble has no word for it
+        workers, channel = manager.worker_manager.workers, manager.worker_manager.workers_channel
+        if channel is None:
+            return True  # not started
+        before, self._stopped = self._stopped, _stopped(workers.copy())
+        busy = {task.worker_id for task in manager.task_manager.tasks.copy().values()}
+        for pid in (before & self._stopped) - busy:
+            # Whoever takes a task holds the queue for that long: now nobody does.
+            with channel.lock(timeout=_LOOK_S) as held:
+                if not held:
+                    return False
+                # Pebble must not find it dead: a death without a task breaks its whole pool.
+                worker = workers.pop(pid, None)
+            if worker is not None:
+                _LOG.warning("the tracing process %d was stopped; another takes its place", pid)
+                worker.kill()
+                worker.join()
+        return True
+
     def _restart(self) -> None:
         _LOG.warning("the tracing processes were started anew")
         self.close()
+        self._stopped = set()
         self._pool = self._new_pool()
 
     def _outcome(self, index: int, future: Any) -> Outcome[Result]:
@@ -193,7 +229,7 @@ class Workers(Generic[Task, Result]):
         except (ProcessExpired, BrokenProcessPool, CancelledError) as error:
             # Without an exit code the whole pool broke, again and again.
             code = getattr(error, "exitcode", None)
-            reason = _REASONS.get(code or 0, "worker-died")
+            reason = REASONS.get(code or 0, "worker-died")
             died = f"A worker process died (exit code {'unknown' if code is None else code})"
             detail = _DETAILS.get(reason, died)
             return Outcome(index, None, TraceError(reason, detail))
@@ -203,6 +239,16 @@ class Workers(Generic[Task, Result]):
     def close(self) -> None:
         """End the workers, dropping what has not started."""
         stop_quietly(self._pool)
+
+
+def _stopped(pids: Iterable[int]) -> set[int]:
+    """Those of the processes that a signal has stopped."""
+    found = set()
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
+                found.add(pid)
+    return found
 
 
 def _context(preload: str | None) -> BaseContext:
@@ -266,45 +312,3 @@ def stop_quietly(pool: ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves it bare
     pool.join()
     held.clear()
-
-
-def _apply(function: Callable[[Task], Result], task: Task) -> Result:
-    """Do a task in a worker."""
-    try:
-        return function(task)
-    except MemoryError:
-        _end("memory-limit")
-    except cv2.error as error:
-        if getattr(error, "code", None) == cv2.Error.StsNoMem:
-            _end("memory-limit")
-        raise
-    except TraceError as error:
-        if error.reason in _REASONS.values():
-            _end(error.reason)
-        raise
-
-
-def _end(reason: str) -> NoReturn:
-    os._exit(next(code for code, known in _REASONS.items() if known == reason))
-
-
-def _start_worker(
-    memory_limit: int, setup: Callable[..., None], arguments: tuple[Any, ...]
-) -> None:
-    # One thread each: the workers themselves fill the cores.
-    cv2.setNumThreads(1)
-    threadpool_limits(1)
-    # The main process decides when to stop: Ctrl-C reaches the whole group, workers must finish.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    setup(*arguments)
-    # What fails from here on comes back as an outcome; Rust would print a backtrace as well.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    if not _STATM.exists():
-        return  # without Linux's /proc the limit cannot be set relative to the start
-    limit = _address_space() + memory_limit * _MIB
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-def _address_space() -> int:
-    """Size of this process's address space (bytes); `RLIMIT_AS` counts all of it."""
-    return int(_STATM.read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")

@@ -11,7 +11,7 @@ from stable_baselines3 import PPO
 from vtrain.checkpoints.checkpoint import pack
 from vtrain.data.records import Entry
 from vtrain.environment.sampler import Draw
-from vtrain.errors import NonFiniteError
+from vtrain.errors import NonFiniteError, quoted
 from vtrain.rundir import RunDirectory, write_bytes, write_json
 from vtrain.training.problem import Problem
 from vtrain.training.vec_env import TraceVecEnv
@@ -50,7 +50,7 @@ def keep_failure(
     drawn = env.drawn
     concerned = error.images or _concerned(rollout, drawn)
     named = {entry.id: entry for entry in problem.catalog.entries}
-    command = f"vtrain train --run {run.root}" + (" --resume" if checkpoint else "")
+    command = f"vtrain train --run {quoted(run.root)}" + (" --resume" if checkpoint else "")
     if rollout:
         write_bytes(folder / "rollout.safetensors", pack(rollout))
     write_json(

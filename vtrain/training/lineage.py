@@ -16,7 +16,7 @@ from vtrain.checkpoints.compare import Change, config_changes, version_changes
 from vtrain.checkpoints.names import parse_source
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore, Loaded
 from vtrain.config.schema import Config
-from vtrain.errors import CheckpointError
+from vtrain.errors import CheckpointError, quoted
 from vtrain.rundir import RunDirectory, library_versions
 from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.training.best import Best
@@ -104,14 +104,14 @@ class Origin:
                 f"{self.checkpoint.name} was made under other conditions than it would go on "
                 f"under:\n{change_table(serious)}",
                 hint="Restore them, add --accept-changes to go on as it is, or start another run "
-                f"from its policy with --fork {self.run}.",
+                f"from its policy with --fork {quoted(self.run)}.",
             )
         saved = len(self.loaded.documents["state"]["environments"]["episodes"])
         if saved != config.ppo.n_envs:
             raise CheckpointError(
                 f"{self.checkpoint.name} was trained with ppo.n_envs={saved}, and now it is "
                 f"{config.ppo.n_envs}.",
-                hint=f"Go on with --set ppo.n_envs={saved}, or use --fork {self.run}.",
+                hint=f"Go on with --set ppo.n_envs={saved}, or use --fork {quoted(self.run)}.",
             )
         self.check_network(config)
         return found
@@ -197,6 +197,6 @@ def find_origin(run: RunDirectory, *, resume: bool, fork: str | None) -> Origin 
     if resume and "state" not in loaded.documents:
         raise CheckpointError(
             f"{checkpoint.path} holds a policy and no state of a training to go on with.",
-            hint=f"Start another run from it: vtrain train --run NEW --fork {source.root}",
+            hint=f"Start another run from it: vtrain train --run NEW --fork {quoted(source.root)}",
         )
     return Origin(checkpoint, loaded, resumed=fork is None, run=source.root)

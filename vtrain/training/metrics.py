@@ -26,15 +26,14 @@ class Clock:
     def __init__(self) -> None:
         self.began = time.monotonic()
         self._last = self.began
-        self._traces = 0
-        self._hits = 0
+        self._counted = (0, 0, 0)
         self._waited = 0.0
         self._parts: dict[str, float] = {}
 
     def start(self, engine: Engine) -> None:
         """Begin the first lap: what was measured before it is not learning's."""
         self._last = time.monotonic()
-        self._traces, self._hits, self._waited = engine.traces, engine.hits, engine.seconds
+        self._counted, self._waited = _counts(engine), engine.seconds
         self._parts.clear()
 
     def spend(self, part: str, seconds: float) -> None:
@@ -45,23 +44,31 @@ class Clock:
         """The figures since the last lap.
 
         Args:
-            engine: Its counters tell traces made and answers remembered.
+            engine: Its counters tell requests answered, traces made and answers remembered.
         """
         seconds = time.monotonic() - self._last
-        traces, hits = engine.traces - self._traces, engine.hits - self._hits
+        counted = _counts(engine)
+        requests, traces, hits = (
+            now_counted - before for now_counted, before in zip(counted, self._counted, strict=True)
+        )
         self._last += seconds
         measuring = engine.seconds - self._waited
-        self._traces, self._hits, self._waited = engine.traces, engine.hits, engine.seconds
+        self._counted, self._waited = counted, engine.seconds
         parts, self._parts = self._parts, {}
         return {
             "time": now(),
             "seconds": round(seconds, 3),
+            "requests": requests,
             "traces_measured": traces,
             "cache_hits": hits,
             "traces_per_second": round(traces / seconds, 2) if seconds else None,
             "measure_seconds": round(measuring, 3),
             **{f"{part}_seconds": round(parts.get(part, 0.0), 3) for part in PARTS},
         }
+
+
+def _counts(engine: Engine) -> tuple[int, int, int]:
+    return engine.requests, engine.traces, engine.hits
 
 
 def update_record(

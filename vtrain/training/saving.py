@@ -20,7 +20,7 @@ from vtrain.checkpoints.retention import rules_of
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import config_hash
 from vtrain.config.schema import Config
-from vtrain.errors import CheckpointError, StorageError
+from vtrain.errors import CheckpointError, StorageError, quoted
 from vtrain.rundir import RunDirectory, storage_error
 from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.training.best import Best, is_better
@@ -215,7 +215,7 @@ class Saving:
                 Path(tempfile.gettempdir()) / f"vtrain-rescue-{os.getpid()}" / "checkpoints"
             ),
         )
-        again = f"go on with `vtrain train --run {self._run.root} --resume`."
+        again = f"go on with `vtrain train --run {quoted(self._run.root)} --resume`."
         newest = next(iter(self._store.checkpoints()[::-1]), None)
         if newest is not None and newest.step == step and not newest.problems():
             return CheckpointError(
@@ -256,7 +256,7 @@ class Saving:
                 raise CheckpointError(
                     f"A checkpoint could not be written{times}: {error.message}",
                     hint=f"{error.hint} The earlier checkpoints are there: go on with "
-                    f"`vtrain train --run {self._run.root} --resume`.",
+                    f"`vtrain train --run {quoted(self._run.root)} --resume`.",
                 ) from error
         else:
             self._failures = 0

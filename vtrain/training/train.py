@@ -15,7 +15,7 @@ from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
 from vtrain.environment.engine import open_engine
-from vtrain.errors import Stopped, ThresholdNotMet, UsageError
+from vtrain.errors import Stopped, ThresholdNotMet, UsageError, quoted
 from vtrain.rundir import RunDirectory, write_identity, write_text
 from vtrain.tracing.parameters import preset
 from vtrain.training.curriculum import StageResult
@@ -177,7 +177,7 @@ def _stopped(stop: StopRequest, run: RunDirectory) -> Stopped:
     if CheckpointStore(run.checkpoints).checkpoints():
         error = Stopped(
             f"Stopped by {number.name} after saving.",
-            hint=f"Go on with `vtrain train --run {run.root} --resume`.",
+            hint=f"Go on with `vtrain train --run {quoted(run.root)} --resume`.",
         )
     else:
         error = Stopped(
@@ -196,7 +196,7 @@ def _not_met(stage: StageResult, run: RunDirectory) -> ThresholdNotMet:
         f"{stage.target:g} in utility over the baseline, and {stage.wanted_share:.1%} were wanted.",
         hint="Everything is saved. Give the stage more max_updates or retries, ask for a lower "
         "success_share or target, or set its on_failure to next; then go on with "
-        f"`vtrain train --run {run.root} --resume --accept-changes`.",
+        f"`vtrain train --run {quoted(run.root)} --resume --accept-changes`.",
     )
 
 
@@ -231,6 +231,7 @@ def _session(
             "quarantined", image=request.image, action=list(request.action), reason=reason
         ),
         on_restart=lambda reason: run.record_event("worker_restarted", reason=reason),
+        on_damage=run.record_damaged_cache,
     ) as engine:
         yield Session(
             config=config,

@@ -120,6 +120,7 @@ def disturb(
         tracing=judged.config.tracing,
         cache=judged.run.measurements,
         on_wait=on_wait,
+        on_damage=judged.run.record_damaged_cache,
     ) as engine:
         found = outcomes(
             [PolicyChooser(judged.agent, known.__getitem__)],

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vtrain.errors import DataError, UsageError
+from vtrain.errors import DataError, UsageError, quoted
 from vtrain.rundir import RunDirectory
 from vtrain.validation.cells import Table, aligned, interval
 from vtrain.validation.fingerprint import Fingerprint, read_fingerprint
@@ -91,7 +91,7 @@ def history_of(paths: Sequence[Path]) -> History:
     if not judged:
         raise UsageError(
             f"{', '.join(str(run.root) for run in runs)}: no finished validation.",
-            hint=f"Make one: vtrain validate --run {runs[0].root}.",
+            hint=f"Make one: vtrain validate --run {quoted(runs[0].root)}.",
         )
     having = {item.run for item in judged}
     notes = [f"{name} holds no finished validation." for name in names if name not in having]

@@ -8,7 +8,7 @@ from pathlib import Path
 from vtrain.config.dump import dump_yaml
 from vtrain.config.schema import Config
 from vtrain.data.store import ImageStore
-from vtrain.errors import DataError, UsageError
+from vtrain.errors import DataError, UsageError, quoted
 from vtrain.rundir import RunDirectory, write_bytes, write_text
 from vtrain.validation.fingerprint import Fingerprint, read_fingerprint, write_fingerprint
 from vtrain.validation.gallery import Exhibit, exhibits, pick
@@ -114,7 +114,7 @@ def find_folder(run: RunDirectory, name: str | None) -> Path:
             return folder
     raise UsageError(
         f"There is no finished validation {name} in {run.validation}.",
-        hint=f"List them: ls {run.validation}.",
+        hint=f"List them: ls {quoted(run.validation)}.",
     )
 
 

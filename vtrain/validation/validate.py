@@ -131,6 +131,7 @@ def validate(
         tracing=config.tracing,
         cache=run.measurements,
         on_wait=on_wait,
+        on_damage=run.record_damaged_cache,
     ) as engine:
         drawn = draw(judged, engine, shifted(on_progress, 0, judged.moved + expected))
         judgement = judge(

@@ -24,10 +24,11 @@ def fork(
     Example: vtrain checkpoint fork runs/logos@best --run runs/other
     """
     from vtrain.checkpoints.fork import fork_run
+    from vtrain.errors import quoted
 
     checkpoint = fork_run(source, run)
     say(f"Made {run} from {checkpoint.path}.")
-    say(f"Train it with: vtrain train --run {run} --fork {source}")
+    say(f"Train it with: vtrain train --run {quoted(run)} --fork {quoted(source)}")
 
 
 @app.command()
@@ -81,7 +82,7 @@ def import_(
     """
     from vtrain.checkpoints.store import CheckpointStore
     from vtrain.config.load import load_config
-    from vtrain.errors import UsageError
+    from vtrain.errors import UsageError, quoted
     from vtrain.rundir import RunDirectory, write_identity
 
     if not trust:
@@ -102,5 +103,6 @@ def import_(
             write_identity(directory, load_config((), ()).config, 0)
         made = policy.save(store)
     say(f"Imported {source} as {made.name}.")
-    say(f"Use it: vtrain trace logo.png -o logo.svg --run {run}, or prepare data in a new run and")
-    say(f"start from it: vtrain train --run NEW --fork {run}")
+    say(f"Use it: vtrain trace logo.png -o logo.svg --run {quoted(run)}")
+    say("Or prepare data in a new run and start from it:")
+    say(f"vtrain train --run NEW --fork {quoted(run)}")
