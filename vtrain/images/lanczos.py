@@ -46,7 +46,8 @@ def straight(premultiplied: NDArray[np.uint8]) -> NDArray[np.uint8]:
     from vtrain.images.kernels import unpremultiply  # noqa: PLC0415 - brings numba in
 
     out = np.empty(premultiplied.shape, np.uint8)
-    unpremultiply(np.ascontiguousarray(premultiplied).reshape(-1, 4), out.reshape(-1, 4))
+    words = np.ascontiguousarray(premultiplied).reshape(-1).view(np.uint32)
+    unpremultiply(words, out.reshape(-1).view(np.uint32))
     return out
 
 

@@ -40,6 +40,9 @@ _A0, _A1, _A2, _A3 = _gaussian(FINE_RADIUS, FINE_SIGMA)
 _B0, _B1, _B2, _B3, _B4, _B5, _B6, _B7 = _gaussian(COARSE_RADIUS, COARSE_SIGMA)
 _0, _1, _HALF, _QUARTER = (np.float32(value) for value in (0, 1, 0.5, 0.25))
 _TINY = np.float32(1e-9)
+_GAP = 3
+"""Blocks from one mark to the next that a segment may go on for. Loops over short segments are no
+vector instructions for the most part. Picked such that everything is laid out in the gaps."""
 _U0, _U1, _U2, _U3, _U4, _U5, _U6, _U7 = (np.uint64(value) for value in range(8))
 
 
@@ -85,9 +88,12 @@ def find_segments(marks: NDArray[np.uint64], first: int, end: int, segments: Seg
             if marks[row, block] == 0:
                 block += 1
                 continue
-            start = block
-            while block < blocks and marks[row, block] != 0:
+            start = last = block
+            while block < blocks and block - last <= _GAP:
+                if marks[row, block] != 0:
+                    last = block
                 block += 1
+            block = last + 1
             low, high = max(start * 8, first), min(block * 8, end)
             if high > low:
                 segments[count, 0] = row * blocks * 8 + low
