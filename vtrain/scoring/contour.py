@@ -41,7 +41,7 @@ class Contours:
     """The edges of a picture at both scales, of shape (h, w).
 
     Attributes:
-        segments: Where it may have fine edges, as `vtrain.scoring.kernels` means them.
+        segments: Where it has fine edges, as `vtrain.scoring.kernels` means them.
         fine: Gradient magnitude (Lab units per px), cosine and sine of twice its direction, packed
             along the segments.
         coarse: Planes xx, xy and yy of the coarse tensor ((Lab units per px)^2), padded, flattened.
@@ -190,17 +190,17 @@ class Canvas:
         for source, target in zip(self._coarse_rows, coarse, strict=True):
             kernels.smooth_coarse(source, target, around, self._step)
         segments = self._fine_segments
-        count = int((segments[:, 1] - segments[:, 0]).sum())
-        fine = _three([np.empty(count, np.float32) for _ in range(3)])
-        kernels.fine_edges(self._fine, self._step, segments, fine)
-        near = np.zeros(size, np.float32)
-        kernels.spread_out(segments, fine[0], near)
+        weights = np.zeros(size, np.float32)
+        kernels.spread_out(segments, self._fine_edges(segments)[0], weights)
         side = 2 * NEAR + 1
-        spread = cv2.dilate(near.reshape(self._rows, self._row), np.ones((side, side), np.uint8))
+        spread = cv2.dilate(weights.reshape(self._rows, self._row), np.ones((side, side), np.uint8))
         near = np.ascontiguousarray(spread, np.float32).reshape(-1)
         total, same, visible, true, _ = kernels.agreement_of_fine(
             self._fine, self._step, segments, coarse, near
         )
+        # Much of what lies beside a change of colour is no edge: it need not be looked at again.
+        segments = self._segments((weights > 0).astype(np.uint8).reshape(self._rows, self._row))
+        fine = self._fine_edges(segments)
         found = kernels.agreement_with_coarse(self._coarse_rows, self._step, segments, fine)
         return Contours(
             segments,
@@ -213,6 +213,15 @@ class Canvas:
             own_recall=_own(found, total),
             own_truth=_own(true, visible),
         )
+
+    def _fine_edges(self, segments: Segments) -> Planes:
+        """Weight, cosine and sine of the fine edges, packed along segments."""
+        from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
+
+        count = int((segments[:, 1] - segments[:, 0]).sum())
+        edges = _three([np.empty(count, np.float32) for _ in range(3)])
+        kernels.fine_edges(self._fine, self._step, segments, edges)
+        return edges
 
     def _inside(self, marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Marks without those in the padding."""

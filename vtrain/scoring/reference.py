@@ -211,9 +211,13 @@ def _corners(edges: Sequence[Contours], canvas: Canvas) -> NDArray[np.uint8]:
 
 
 def _outline(edges: Sequence[Contours]) -> float:
-    # An outline is some two pixels wide. Every backdrop has the same segments.
-    strongest = np.max([item.fine[0] for item in edges], axis=0)
-    return max(_LEAST_OUTLINE, float(np.count_nonzero(strongest > _OUTLINE)) / 2)
+    from vtrain.scoring.kernels import spread_out  # noqa: PLC0415 - brings numba in
+
+    strongest = np.zeros((len(edges), edges[0].near.size), np.float32)
+    for item, plane in zip(edges, strongest, strict=True):
+        spread_out(item.segments, item.fine[0], plane)
+    # An outline is some two pixels wide.
+    return max(_LEAST_OUTLINE, float(np.count_nonzero(strongest.max(axis=0) > _OUTLINE)) / 2)
 
 
 def _allowance(total: float, most: float) -> float:
