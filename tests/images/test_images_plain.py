@@ -76,7 +76,8 @@ def test_colours_are_clustered_alike(count: int, levels: int) -> None:
         number = module.far_apart(planes, weights, chosen)
         module.least_rows(products, offsets, rows)
         module.sum_groups(rows, planes, sums)
-        found.append((chosen[:number].tolist(), rows.tolist(), sums.tolist()))
+        gaps = module.least_gaps(planes, np.ascontiguousarray(planes[:, :9].T))
+        found.append([item.tolist() for item in (chosen[:number], rows, sums, gaps)])
 
     assert found[0] == found[1]
     assert len(set(found[0][0])) == len(found[0][0])

@@ -118,9 +118,23 @@ def far_apart(
         x, y, z = planes[0, farthest], planes[1, farthest], planes[2, farthest]
         for at in range(loss.size):
             first, second, third = planes[0, at] - x, planes[1, at] - y, planes[2, at] - z
-            gap[at] = min(gap[at], first * first + second * second + third * third)
+            squared = first * first + second * second + third * third
+            gap[at] = min(gap[at], squared)
             loss[at] = gap[at] * weights[at]
     return chosen.size
+
+
+@exact
+def least_gaps(planes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distance of each colour, shape (3, n), from the nearest of others, shape (k, 3)."""
+    least = np.full(planes.shape[1], np.inf, np.float32)
+    for number in range(others.shape[0]):
+        x, y, z = others[number, 0], others[number, 1], others[number, 2]
+        for at in range(least.size):
+            first, second, third = planes[0, at] - x, planes[1, at] - y, planes[2, at] - z
+            gap = first * first + second * second + third * third
+            least[at] = min(least[at], gap)
+    return least
 
 
 @exact

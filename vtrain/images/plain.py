@@ -60,11 +60,17 @@ def far_apart(
         if number > 0 and not loss[farthest] > 0:
             return number
         chosen[number] = farthest
-        # Plane by plane, as numpy is slow along a last axis of three; summed in the same order.
-        first, second, third = ((plane - plane[farthest]) ** 2 for plane in planes)
-        np.minimum(gap, first + second + third, out=gap)
+        np.minimum(gap, _squared(planes, planes[:, farthest]), out=gap)
         loss = gap * weights
     return int(chosen.size)
+
+
+def least_gaps(planes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As `kernels.least_gaps`."""
+    least = np.full(planes.shape[1], np.inf, np.float32)
+    for colour in others:
+        np.minimum(least, _squared(planes, colour), out=least)
+    return least
 
 
 def least_rows(
@@ -96,3 +102,12 @@ def from_lines(colours: NDArray[np.float32], ends: NDArray[np.float32]) -> NDArr
             gaps = (x - share * along) ** 2 + (y - share * down) ** 2 + (z - share * deep) ** 2
             np.minimum(least, gaps, out=least)
     return least
+
+
+def _squared(planes: NDArray[np.float32], colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distances of colours, shape (3, n), from one; shape (n,)."""
+    # Plane by plane, as numpy is slow along a last axis of three; summed in the same order.
+    first, second, third = (
+        (plane - level) ** 2 for plane, level in zip(planes, colour, strict=True)
+    )
+    return np.asarray(first + second + third, np.float32)

@@ -221,17 +221,18 @@ def lab_of(rgb: Colours) -> Colours:
 def _nearest(rgb: Colours, palette: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Index of the nearest palette colour in Lab."""
     nearest = np.empty(len(rgb), np.int32)
-    _assign(2 * lab_of(rgb), lab_of(palette.astype(np.float32)), nearest)
+    doubled = np.ascontiguousarray(2 * lab_of(rgb).T)
+    _assign(doubled, lab_of(palette.astype(np.float32)), nearest)
     return nearest
 
 
 def _assign(doubled: Colours, centres: Colours, nearest: NDArray[np.int32]) -> None:
-    """Find the nearest centre, shape (k, 3), of colours given as their doubles, shape (n, 3)."""
+    """Find the nearest centre, shape (k, 3), of colours given as their doubles, shape (3, n)."""
     squares = (centres**2).sum(axis=1)
     # In parts that stay in the processor's cache, and too small to be handed to threads.
-    for first in range(0, len(doubled), _PART):
+    for first in range(0, len(nearest), _PART):
         part = slice(first, first + _PART)
-        loops().least_rows(centres @ doubled[part].T, squares, nearest[part])
+        loops().least_rows(centres @ doubled[:, part], squares, nearest[part])
 
 
 def _kmeans(counts: ColourCounts, count: int) -> Colours:
@@ -247,7 +248,7 @@ def _kmeans(counts: ColourCounts, count: int) -> Colours:
     chosen = np.empty(count, np.int32)
     middle = lab[chosen[: loops().far_apart(planes, weights, chosen)]]
     group, moved = np.zeros(len(lab), np.int32), np.empty(len(lab), np.int32)
-    doubled, weighted = 2 * lab, np.concatenate([weights[None], weights * planes])
+    doubled, weighted = 2 * planes, np.concatenate([weights[None], weights * planes])
     for _ in range(_ITERATIONS):
         _assign(doubled, middle, moved)
         total, *sums = _group_sums(moved, weighted, len(middle))
@@ -272,21 +273,9 @@ def _group_sums(groups: NDArray[np.int32], values: Colours, count: int) -> NDArr
     return sums
 
 
-def _squared(planes: Colours, colour: Colours) -> Colours:
-    """Squared distances of colours, shape (3, n), from one; shape (n,)."""
-    # Plane by plane, as numpy is slow along a last axis of three; summed in the same order.
-    first, second, third = (
-        (plane - level) ** 2 for plane, level in zip(planes, colour, strict=True)
-    )
-    return np.asarray(first + second + third, np.float32)
-
-
 def _unmixed(counts: ColourCounts, palette: Colours, *, least: float) -> ColourCounts:
     """Colours that lie far from every line between two palette colours, heavy enough together."""
-    planes = np.ascontiguousarray(counts.rgb.T)
-    far = np.ones(len(counts.rgb), np.bool_)
-    for colour in palette:
-        far &= _squared(planes, colour) > _MIXTURE_DISTANCE**2
+    far = loops().least_gaps(np.ascontiguousarray(counts.rgb.T), palette) > _MIXTURE_DISTANCE**2
     # Most colours are one of the palette's: the lines are for the others. The lighter have none.
     doubtful = np.flatnonzero(far)
     squared = loops().from_lines(counts.rgb[doubtful], palette[:_MIXTURE_PALETTE])
