@@ -297,26 +297,32 @@ def premultiply(straight: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
 
 
 @exact
-def unpremultiply(premultiplied: NDArray[np.uint32], out: NDArray[np.uint32]) -> None:
+def unpremultiply(words: NDArray[np.uint32], out: NDArray[np.uint32], swap: bool) -> None:  # noqa: FBT001
     """Colours over their alpha, rounded down; as they are where it is 0 or 255.
 
     Args:
-        premultiplied: Pixels as whole words, shape (n,).
+        words: Pixels as whole words, shape (n,).
         out: Likewise.
+        swap: Whether the first and the third channel change places.
     """
-    for pixel in range(premultiplied.size):
-        word = premultiplied[pixel]
+    for pixel in range(words.size):
+        word = words[pixel]
         alpha = word >> _ALPHA
-        # Vector instructions divide floats only. They are exact here: a quotient's distance from
-        # the next whole number is never less than 1 / alpha, far more than is rounded.
-        share = np.float32(alpha) if alpha > 0 else np.float32(255)
-        red = _over(word & _BYTE, share)
-        green = _over((word >> np.uint32(8)) & _BYTE, share)
-        blue = _over((word >> np.uint32(16)) & _BYTE, share)
-        out[pixel] = red | (green << np.uint32(8)) | (blue << np.uint32(16)) | (word & _OPAQUE)
+        share = np.float32(1) / np.float32(np.int32(alpha if alpha > 0 else _BYTE))
+        first = _over(word & _BYTE, share)
+        second = _over((word >> np.uint32(8)) & _BYTE, share)
+        third = _over((word >> np.uint32(16)) & _BYTE, share)
+        if swap:
+            first, third = third, first
+        out[pixel] = first | (second << np.uint32(8)) | (third << np.uint32(16)) | (word & _OPAQUE)
 
 
 @inlined
-def _over(level: Any, alpha: Any) -> Any:
-    scaled = np.float32(level) * np.float32(255) / alpha
-    return np.uint32(np.int32(min(scaled, np.float32(255))))
+def _over(level: Any, share: Any) -> Any:
+    """255 times a level and a share 1 / n, rounded down.
+
+    Whole numbers have no vector division. Floats give the same: a quotient with one half more is
+    1 / 2n or more away from a whole number, many times what rounding takes.
+    """
+    scaled = (np.float32(np.int32(level)) * np.float32(255) + np.float32(0.5)) * share
+    return min(np.uint32(np.int32(scaled)), _BYTE)
