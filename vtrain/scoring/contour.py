@@ -133,11 +133,9 @@ class Canvas:
         self._fine_segments = self._segments(fine)
         # Smoothed values are needed one pixel beyond, and segments are whole blocks.
         smooth = _spread(fine, 1, _BLOCK)
-        pad = PAD - FINE_RADIUS - 1
         self._where = (
             self._segments(_spread(smooth, FINE_RADIUS, FINE_RADIUS), pad=0),
-            self._segments(_spread(smooth, FINE_RADIUS, 0), pad=pad),
-            self._segments(smooth, pad=pad),
+            self._segments(smooth, pad=PAD - FINE_RADIUS - 1),
             self._segments(self._inside(raw)),
             self._segments(coarse),
         )

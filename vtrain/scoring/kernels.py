@@ -177,7 +177,7 @@ def _tensor(one: Plane, two: Plane, three: Plane, at: Any, row: Any) -> Any:
 def find_edges(  # noqa: PLR0917 - numba takes no keyword-only ones
     numbers: NDArray[np.int32],
     lab: Plane,
-    where: tuple[Segments, Segments, Segments, Segments, Segments],
+    where: tuple[Segments, Segments, Segments, Segments],
     shape: tuple[int, int],
     room: Plane,
     out: tuple[Planes, Planes],
@@ -190,13 +190,13 @@ def find_edges(  # noqa: PLR0917 - numba takes no keyword-only ones
     Args:
         numbers: Number of each pixel's colour, padded, flattened.
         lab: Lab of each colour, shape (3, n).
-        where: Segments that are given their Lab; that are smoothed along rows and along columns;
-            that have a tensor; and in which it is smoothed.
+        where: Segments that are given their Lab and smoothed along rows, of which nobody needs the
+            ends; that are smoothed along columns; that have a tensor; and in which it is smoothed.
         shape: Length of a row, and the picture's width.
         room: Shape (3 * `LINES`, row), flattened.
         out: Become the planes, smoothed with `FINE_SIGMA`, and the tensor.
     """
-    laid, rowed, smoothed, raw, coarse = where
+    laid, smoothed, raw, coarse = where
     fine, coarse_rows = out
     row, width = np.uint64(shape[0]), shape[1]
     labs, first_rest = _parts(room, _U0, (_BAND + _U2) * row)
@@ -206,7 +206,7 @@ def find_edges(  # noqa: PLR0917 - numba takes no keyword-only ones
     for reach in range(1, COARSE_RADIUS + 1):
         mirrored[reach - 1] = -reach, _mirrored(-reach, width)
         mirrored[-reach] = width - 1 + reach, _mirrored(width - 1 + reach, width)
-    lay, along, down, edge, blur = 0, 0, 0, 0, 0
+    lay, down, edge, blur = 0, 0, 0, 0
     top = _U0
     # Each step lags behind the one before by the lines that it reaches down. Where a band begins
     # above the picture there is no segment yet.
@@ -215,9 +215,8 @@ def find_edges(  # noqa: PLR0917 - numba takes no keyword-only ones
         here, before = _U2 * row - top, _U6 * row - top
         first, lay = lay, _after(laid, lay, end)
         _lay_out(numbers, lab, laid[first:lay], here, labs)
-        first, along = along, _after(rowed, along, end)
         for plane in range(3):
-            _smooth_rows(labs[plane], here, rowed[first:along], lines[plane], before)
+            _smooth_rows(labs[plane], here, laid[first:lay], lines[plane], before)
         first, down = down, _after(smoothed, down, end - _U3 * row)
         for plane in range(3):
             _smooth_columns(lines[plane], before, smoothed[first:down], row, fine[plane])
