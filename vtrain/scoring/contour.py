@@ -41,9 +41,10 @@ class Contours:
     """The edges of a picture at both scales, of shape (h, w).
 
     Attributes:
-        segments: Where it has fine edges, as `vtrain.scoring.kernels` means them.
+        segments: Where it has fine edges, as `vtrain.scoring.kernels` means them: on every other
+            line, for that and the next.
         fine: Gradient magnitude (Lab units per px), cosine and sine of twice its direction, packed
-            along the segments.
+            along the segments; shape (2, n).
         coarse: Planes xx, xy and yy of the coarse tensor ((Lab units per px)^2), padded, flattened.
         near: The strongest fine magnitude within `NEAR` of each pixel, padded, flattened.
         total: Sum of the magnitudes.
@@ -182,23 +183,31 @@ class Canvas:
         """The edges, to keep."""
         from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
 
-        size = self._rows * self._row
+        size, height = self._rows * self._row, self.shape[0]
         coarse = _three([np.zeros(size, np.float32) for _ in range(3)])
         around = self._segments(self._inside(_spread(self._coarse_marks, COARSE_RADIUS, 0)))
         for source, target in zip(self._coarse_rows, coarse, strict=True):
             kernels.smooth_coarse(source, target, around, self._step)
         segments = self._fine_segments
-        weights = np.zeros(size, np.float32)
-        kernels.spread_out(segments, self._fine_edges(segments)[0], weights)
+        edges = _three([np.zeros(size, np.float32) for _ in range(3)])
+        kernels.fine_edges(self._fine, self._step, segments, edges)
+        weights = edges[0].reshape(self._rows, self._row)
         side = 2 * NEAR + 1
-        spread = cv2.dilate(weights.reshape(self._rows, self._row), np.ones((side, side), np.uint8))
+        spread = cv2.dilate(weights, np.ones((side, side), np.uint8))
         near = np.ascontiguousarray(spread, np.float32).reshape(-1)
         total, same, visible, true, _ = kernels.agreement_of_fine(
             self._fine, self._step, segments, coarse, near
         )
         # Much of what lies beside a change of colour is no edge: it need not be looked at again.
-        segments = self._segments((weights > 0).astype(np.uint8).reshape(self._rows, self._row))
-        fine = self._fine_edges(segments)
+        shown = (weights > 0).view(np.uint8)
+        first, end = slice(PAD, PAD + height, 2), slice(PAD + 1, PAD + height + 1, 2)
+        pairs = np.zeros_like(shown)
+        pairs[first] = shown[first] | shown[end]
+        segments = self._segments(pairs)
+        count = int((segments[:, 1] - segments[:, 0]).sum())
+        fine = _three([np.empty((2, count), np.float32) for _ in range(3)])
+        for plane, packed in zip(edges, fine, strict=True):
+            kernels.pack(plane, self._step, segments, packed)
         found = kernels.agreement_with_coarse(self._coarse_rows, self._step, segments, fine)
         return Contours(
             segments,
@@ -211,15 +220,6 @@ class Canvas:
             own_recall=_own(found, total),
             own_truth=_own(true, visible),
         )
-
-    def _fine_edges(self, segments: Segments) -> Planes:
-        """Weight, cosine and sine of the fine edges, packed along segments."""
-        from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
-
-        count = int((segments[:, 1] - segments[:, 0]).sum())
-        edges = _three([np.empty(count, np.float32) for _ in range(3)])
-        kernels.fine_edges(self._fine, self._step, segments, edges)
-        return edges
 
     def _inside(self, marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Marks without those in the padding."""

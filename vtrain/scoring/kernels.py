@@ -47,7 +47,7 @@ LINES = int(3 * _BAND + 8)
 _GAP = 3
 """Blocks from a mark to the next within a segment: few long segments take less time than many short
 ones. What is laid out for the marks reaches eight pixels further, which covers two empty blocks."""
-_U0, _U1, _U2, _U3, _U4, _U5, _U6, _U7 = (np.uint64(value) for value in range(8))
+_U0, _U1, _U2, _U3, _U4, _U5, _U6, _U7, _U8 = (np.uint64(value) for value in range(9))
 
 
 @compiled
@@ -400,46 +400,73 @@ def agreement_of_fine(
 
 
 @compiled
-def fine_edges(
-    fine: Planes,
-    row: Any,
-    segments: Segments,
-    out: Planes,
-) -> None:
-    """Weight and direction (cosine and sine of twice it) of the pixels of segments, packed."""
+def fine_edges(fine: Planes, row: Any, segments: Segments, out: Planes) -> None:
+    """Weight and direction (cosine and sine of twice it) of the pixels of segments."""
     one, two, three = fine
     weights, cosines, sines = out
-    packed = _U0
     for number in range(segments.shape[0]):
-        start = segments[number, 0]
-        for at in range(start, segments[number, 1]):
-            weight, cos, sin = _fine_edge(one, two, three, at, row)
-            place = packed + (at - start)
-            weights[place] = weight
-            cosines[place] = cos
-            sines[place] = sin
-        packed += segments[number, 1] - start
+        for at in range(segments[number, 0], segments[number, 1]):
+            weights[at], cosines[at], sines[at] = _fine_edge(one, two, three, at, row)
 
 
 @compiled
-def spread_out(segments: Segments, values: Plane, plane: Plane) -> None:
-    """Lay values that are packed along segments out on a plane."""
-    packed = _U0
+def pack(plane: Plane, row: Any, segments: Segments, packed: Plane) -> None:
+    """Values along segments and along those below them, shape (2, n)."""
+    place = _U0
     for number in range(segments.shape[0]):
-        start = segments[number, 0]
-        for at in range(start, segments[number, 1]):
-            plane[at] = values[packed + (at - start)]
-        packed += segments[number, 1] - start
+        for at in range(segments[number, 0], segments[number, 1]):
+            packed[0, place] = plane[at]
+            packed[1, place] = plane[at + row]
+            place += _U1
+
+
+@compiled
+def unpack(packed: Plane, row: Any, segments: Segments, plane: Plane) -> None:
+    """Lay values out that `pack` packed."""
+    place = _U0
+    for number in range(segments.shape[0]):
+        for at in range(segments[number, 0], segments[number, 1]):
+            plane[at] = packed[0, place]
+            plane[at + row] = packed[1, place]
+            place += _U1
+
+
+@inlined
+def _smoothed_pair(plane: Plane, at: Any, step: Any) -> Any:
+    """`_smoothed_15` of a place and of the next, which have fourteen values in common."""
+    first = at - _U7 * step
+    a, b, c, d = plane[first], plane[first + step], plane[at - _U5 * step], plane[at - _U4 * step]
+    e, f, g, h = plane[at - _U3 * step], plane[at - _U2 * step], plane[at - step], plane[at]
+    i, j, k, m = (
+        plane[at + step],
+        plane[at + _U2 * step],
+        plane[at + _U3 * step],
+        plane[at + _U4 * step],
+    )
+    n, o, p, q = (
+        plane[at + _U5 * step],
+        plane[at + _U6 * step],
+        plane[at + _U7 * step],
+        plane[at + _U8 * step],
+    )
+    return (
+        _B0 * h
+        + (_B1 * (g + i) + _B2 * (f + j) + _B3 * (e + k) + _B4 * (d + m))
+        + (_B5 * (c + n) + _B6 * (b + o) + _B7 * (a + p)),
+        _B0 * i
+        + (_B1 * (h + j) + _B2 * (g + k) + _B3 * (f + m) + _B4 * (e + n))
+        + (_B5 * (d + o) + _B6 * (c + p) + _B7 * (b + q)),
+    )
 
 
 @compiled
 def agreement_with_coarse(
-    rows_smoothed: Planes,
-    row: Any,
-    segments: Segments,
-    edges: Planes,
+    rows_smoothed: Planes, row: Any, segments: Segments, edges: Planes
 ) -> float:
-    """Mass of packed fine edges that a coarse tensor has, which is smoothed along its rows only."""
+    """Mass of packed fine edges that a coarse tensor has, which is smoothed along its rows only.
+
+    Two lines at a time: what is read for the one is most of what the other needs.
+    """
     plane_xx, plane_xy, plane_yy = rows_smoothed
     weights, cosines, sines = edges
     same = 0.0
@@ -449,14 +476,13 @@ def agreement_with_coarse(
         agreed: Any = _0
         for at in range(start, segments[number, 1]):
             place = packed + (at - start)
-            loose, _ = _likeness(
-                cosines[place],
-                sines[place],
-                _smoothed_15(plane_xx, at, row),
-                _smoothed_15(plane_xy, at, row),
-                _smoothed_15(plane_yy, at, row),
-            )
-            agreed += weights[place] * loose
+            xx, next_xx = _smoothed_pair(plane_xx, at, row)
+            xy, next_xy = _smoothed_pair(plane_xy, at, row)
+            yy, next_yy = _smoothed_pair(plane_yy, at, row)
+            loose, _ = _likeness(cosines[0, place], sines[0, place], xx, xy, yy)
+            agreed += weights[0, place] * loose
+            loose, _ = _likeness(cosines[1, place], sines[1, place], next_xx, next_xy, next_yy)
+            agreed += weights[1, place] * loose
         packed += segments[number, 1] - start
         same += agreed
     return same
