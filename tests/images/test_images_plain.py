@@ -28,8 +28,7 @@ words = arrays(
 def numbered(module: Any, given_words: NDArray[np.uint32], room: int) -> tuple[Any, ...]:
     indices = np.zeros(given_words.size, np.int32)
     colours = np.zeros(room, np.uint32)
-    keys, slots = np.zeros(2 * room, np.uint32), np.full(2 * room, -1, np.int32)
-    count = module.number_colours(given_words, indices, colours, keys, slots)
+    count = module.number_colours(given_words, indices, colours, np.zeros(2 * room, np.uint64))
     return (count,) if count < 0 else (count, indices.tolist(), colours[:count].tolist())
 
 
@@ -53,15 +52,35 @@ def test_alpha_is_cut_alike(given_words: NDArray[np.uint32]) -> None:
 @settings(deadline=None)
 @given(words, st.integers(0, 2**32 - 1))
 def test_pixels_are_recoloured_alike(given_words: NDArray[np.uint32], seed: int) -> None:
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, 5, given_words.size).astype(np.uint8)
-    palette = random.integers(0, 2**24, 5).astype(np.uint32)
-    ours, theirs = np.ones_like(given_words), np.ones_like(given_words)
+    numbers = np.random.default_rng(seed).integers(0, given_words.size, 50).astype(np.int32)
+    ours, theirs = np.ones(50, np.uint32), np.ones(50, np.uint32)
 
-    plain.recolour(given_words, labels, palette, ours)
-    kernels.recolour(given_words, labels, palette, theirs)
+    plain.recolour(numbers, given_words, ours)
+    kernels.recolour(numbers, given_words, theirs)
 
     np.testing.assert_array_equal(ours, theirs)
+
+
+# Few levels, so that distances are often equal.
+@pytest.mark.parametrize(("count", "levels"), [(1, 3), (7, 2), (40, 4), (900, 100)])
+def test_colours_are_clustered_alike(count: int, levels: int) -> None:
+    random = np.random.default_rng(count)
+    planes = random.integers(0, levels, (3, count)).astype(np.float32) / np.float32(7)
+    weights = random.integers(0, 9, count).astype(np.float32)
+    products = random.integers(0, levels, (5, count)).astype(np.float32) / np.float32(3)
+    offsets = random.integers(0, levels, 5).astype(np.float32)
+    found = []
+    for module in (plain, kernels):
+        chosen, rows = np.zeros(16, np.int32), np.zeros(count, np.int32)
+        sums = np.zeros((3, 5))
+        number = module.far_apart(planes, weights, chosen)
+        module.least_rows(products, offsets, rows)
+        module.sum_groups(rows, planes, sums)
+        gaps = module.least_gaps(planes, np.ascontiguousarray(planes[:, :9].T))
+        found.append([item.tolist() for item in (chosen[:number], rows, sums, gaps)])
+
+    assert found[0] == found[1]
+    assert len(set(found[0][0])) == len(found[0][0])
 
 
 @pytest.mark.parametrize("ends", [0, 1, 2, 12])

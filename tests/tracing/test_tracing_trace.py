@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vtrain.errors import TraceError, UsageError
 from vtrain.images import over
+from vtrain.images.loops import compile_loops
 from vtrain.tracing import vtracer_backend
 from vtrain.tracing.parameters import (
     ACTION_LEVELS,
@@ -19,7 +20,7 @@ from vtrain.tracing.parameters import (
     decode_action,
 )
 from vtrain.tracing.preparation import Preparation
-from vtrain.tracing.render import render, render_resvg
+from vtrain.tracing.render import RENDERER, render, render_resvg
 from vtrain.tracing.svg import svg_facts, tidy
 from vtrain.tracing.trace import trace, trace_prepared
 
@@ -238,3 +239,22 @@ def test_a_drawing_is_measured() -> None:
 
     assert (facts.segments, facts.paths, facts.colours) == (3, 2, 1)
     assert facts.bytes == len(svg)
+
+
+@pytest.mark.skipif(RENDERER != "pylunasvg", reason="there is no wheel for this machine")
+def test_a_process_with_numba_renders_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    stops = (
+        '<stop offset="0" stop-color="#f31" stop-opacity="0"/><stop offset="1" stop-color="#3af"/>'
+    )
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8">'
+        f'<linearGradient id="g">{stops}</linearGradient>'
+        '<circle cx="4" cy="4" r="3" fill="url(#g)"/></svg>'
+    )
+    compile_loops()
+    found = render(svg, 300, 200)
+    monkeypatch.setattr("vtrain.tracing.render.are_compiled", lambda: False)
+    expected = render(svg, 300, 200)
+
+    np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(found[..., 3])) > 100

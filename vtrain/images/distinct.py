@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from vtrain.images.loops import loops
 
-_FIRST_SLOTS = 1 << 13
-"""Slots of the hash table at first (count)."""
+_FIRST_ROOM = 1 << 13
+"""Least entries of the hash table at first (count)."""
+_PIXELS_AN_ENTRY = 32
+"""Of a large picture (count): a table that turns out too small is time lost."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +52,10 @@ def distinct_colours(
     words = rgba.reshape(-1).view(np.uint32)
     if indices is None:
         indices = np.empty(rgba.shape[:2], np.int32)
-    slots = _FIRST_SLOTS
+    room = max(_FIRST_ROOM, 1 << (words.size // _PIXELS_AN_ENTRY).bit_length())
     while True:
-        colours = np.empty(slots // 2, np.uint32)
-        keys, numbers = np.empty(slots, np.uint32), np.full(slots, -1, np.int32)
-        count = loops().number_colours(words, indices.reshape(-1), colours, keys, numbers)
+        colours, table = np.empty(room // 2, np.uint32), np.zeros(room, np.uint64)
+        count = loops().number_colours(words, indices.reshape(-1), colours, table)
         if count >= 0:
             return colours[:count].view(np.uint8).reshape(count, 4), indices
-        slots *= 4
+        room *= 4

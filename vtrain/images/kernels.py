@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,8 @@ from vtrain.compiled import compiled, exact, inlined
 
 _1, _HASH, _SHIFT = np.uint64(1), np.uint64(2654435761), np.uint64(13)
 """Knuth's multiplicative hashing."""
-_COLOUR, _OPAQUE = np.uint32(0x00FFFFFF), np.uint32(0xFF000000)
+_EMPTY, _WORD = np.uint64(0), np.uint64(32)
+_BYTE, _OPAQUE = np.uint32(255), np.uint32(0xFF000000)
 _HALF, _ALPHA = np.uint32(128), np.uint32(24)
 _NONE = np.uint32(0)
 _WEIGHT_BITS = 22
@@ -23,38 +25,41 @@ def number_colours(
     words: NDArray[np.uint32],
     indices: NDArray[np.int32],
     colours: NDArray[np.uint32],
-    keys: NDArray[np.uint32],
-    slots: NDArray[np.int32],
+    table: NDArray[np.uint64],
 ) -> int:
     """Number the distinct words of a picture in the order in which they come.
 
     Args:
         words: Pixels as whole words, shape (n,).
         indices: Becomes the number of each pixel's word, likewise.
-        colours: Becomes the words, half as many as slots at most.
-        keys: Room for a hash table; its length is a power of two.
-        slots: As long, all -1.
+        colours: Becomes the words, half as many as the table's entries at most.
+        table: Room for a hash table, all zero; its length is a power of two.
 
     Returns:
         How many there are; -1 when the table is too small for them.
     """
-    mask = np.uint64(keys.size - 1)
+    mask = np.uint64(table.size - 1)
     count = 0
-    before = words[0]
-    number = np.int32(-1)
+    before = ~words[0]
+    number = np.int32(0)
     for pixel in range(words.size):
         word = words[pixel]
-        if number < 0 or word != before:
+        if word != before:
             before = word
             slot = ((np.uint64(word) * _HASH) >> _SHIFT) & mask
-            while slots[slot] >= 0 and keys[slot] != word:
+            # One more than the number, and the word: zero is an empty entry.
+            entry = table[slot]
+            while entry != _EMPTY and np.uint32(entry) != word:
                 slot = (slot + _1) & mask
-            if slots[slot] < 0:
+                entry = table[slot]
+            if entry == _EMPTY:
                 if count >= colours.size:
                     return -1
-                keys[slot], slots[slot], colours[count] = word, count, word
+                colours[count] = word
                 count += 1
-            number = slots[slot]
+                entry = (np.uint64(count) << _WORD) | np.uint64(word)
+                table[slot] = entry
+            number = np.int32(entry >> _WORD) - np.int32(1)
         indices[pixel] = number
     return count
 
@@ -79,15 +84,90 @@ def cut_alpha(words: NDArray[np.uint32], out: NDArray[np.uint32]) -> tuple[int, 
 
 @compiled
 def recolour(
-    words: NDArray[np.uint32],
-    labels: NDArray[np.uint8],
-    palette: NDArray[np.uint32],
-    out: NDArray[np.uint32],
+    numbers: NDArray[np.int32], colours: NDArray[np.uint32], out: NDArray[np.uint32]
 ) -> None:
-    """Give each pixel the palette's colour of its label and its own alpha; clear ones zero."""
-    for pixel in range(words.size):
-        alpha = words[pixel] & _OPAQUE
-        out[pixel] = (palette[labels[pixel]] | alpha) if alpha else _NONE
+    """Give each pixel the colour of its number."""
+    for pixel in range(numbers.size):
+        out[pixel] = colours[np.uint32(numbers[pixel])]
+
+
+@exact
+def far_apart(
+    planes: NDArray[np.float32], weights: NDArray[np.float32], chosen: NDArray[np.int32]
+) -> int:
+    """Choose the heaviest colour, then always the one farthest from all that were chosen.
+
+    Args:
+        planes: The colours, shape (3, n).
+        weights: What the squared distance of each counts, shape (n,).
+        chosen: Becomes which ones, shape (count,).
+
+    Returns:
+        How many: fewer than wanted when no more has a distance and a weight.
+    """
+    gap = np.full(weights.size, np.inf, np.float32)
+    loss = weights.copy()
+    for number in range(chosen.size):
+        farthest = 0
+        for at in range(1, loss.size):
+            if loss[at] > loss[farthest]:
+                farthest = at
+        if number > 0 and not loss[farthest] > 0:
+            return number
+        chosen[number] = farthest
+        x, y, z = planes[0, farthest], planes[1, farthest], planes[2, farthest]
+        for at in range(loss.size):
+            first, second, third = planes[0, at] - x, planes[1, at] - y, planes[2, at] - z
+            squared = first * first + second * second + third * third
+            gap[at] = min(gap[at], squared)
+            loss[at] = gap[at] * weights[at]
+    return chosen.size
+
+
+@exact
+def least_gaps(planes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distance of each colour, shape (3, n), from the nearest of others, shape (k, 3)."""
+    least = np.full(planes.shape[1], np.inf, np.float32)
+    for number in range(others.shape[0]):
+        x, y, z = others[number, 0], others[number, 1], others[number, 2]
+        for at in range(least.size):
+            first, second, third = planes[0, at] - x, planes[1, at] - y, planes[2, at] - z
+            gap = first * first + second * second + third * third
+            least[at] = min(least[at], gap)
+    return least
+
+
+@exact
+def least_rows(
+    products: NDArray[np.float32], offsets: NDArray[np.float32], rows: NDArray[np.int32]
+) -> None:
+    """The row in which each column has its least offset minus product; the first of several.
+
+    Args:
+        products: Shape (k, n).
+        offsets: Of each row, shape (k,).
+        rows: Is filled, shape (n,).
+    """
+    least = np.full(rows.size, np.inf, np.float32)
+    rows[:] = 0
+    for row in range(offsets.size):
+        offset, line = offsets[row], products[row]
+        for column in range(rows.size):
+            value = offset - line[column]
+            closer = value < least[column]
+            least[column] = value if closer else least[column]
+            rows[column] = np.int32(row) if closer else rows[column]
+
+
+@exact
+def sum_groups(
+    groups: NDArray[np.int32], values: NDArray[np.float32], sums: NDArray[np.float64]
+) -> None:
+    """Add each column of `values`, shape (m, n), to the column of `sums`, (m, k), of its group."""
+    for row in range(values.shape[0]):
+        line, total = values[row], sums[row]
+        for column in range(groups.size):
+            total[groups[column]] += np.float64(line[column])
 
 
 @inlined
@@ -216,15 +296,33 @@ def premultiply(straight: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
         out[pixel, 3] = np.uint8(alpha)
 
 
-@compiled
-def unpremultiply(premultiplied: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-    """Colours of shape (n, 4) over their alpha, rounded down; as they are where it is 0 or 255."""
-    for pixel in range(premultiplied.shape[0]):
-        alpha = np.uint32(premultiplied[pixel, 3])
-        whole = alpha == 0 or alpha == np.uint32(255)
-        for channel in range(3):
-            level = np.uint32(premultiplied[pixel, channel])
-            if not whole:
-                level = min(np.uint32(255) * level // alpha, np.uint32(255))
-            out[pixel, channel] = np.uint8(level)
-        out[pixel, 3] = np.uint8(alpha)
+@exact
+def unpremultiply(words: NDArray[np.uint32], out: NDArray[np.uint32], swap: bool) -> None:  # noqa: FBT001
+    """Colours over their alpha, rounded down; as they are where it is 0 or 255.
+
+    Args:
+        words: Pixels as whole words, shape (n,).
+        out: Likewise.
+        swap: Whether the first and the third channel change places.
+    """
+    for pixel in range(words.size):
+        word = words[pixel]
+        alpha = word >> _ALPHA
+        share = np.float32(1) / np.float32(np.int32(alpha if alpha > 0 else _BYTE))
+        first = _over(word & _BYTE, share)
+        second = _over((word >> np.uint32(8)) & _BYTE, share)
+        third = _over((word >> np.uint32(16)) & _BYTE, share)
+        if swap:
+            first, third = third, first
+        out[pixel] = first | (second << np.uint32(8)) | (third << np.uint32(16)) | (word & _OPAQUE)
+
+
+@inlined
+def _over(level: Any, share: Any) -> Any:
+    """255 times a level and a share 1 / n, rounded down.
+
+    Whole numbers have no vector division. Floats give the same: a quotient with one half more is
+    1 / 2n or more away from a whole number, many times what rounding takes.
+    """
+    scaled = (np.float32(np.int32(level)) * np.float32(255) + np.float32(0.5)) * share
+    return min(np.uint32(np.int32(scaled)), _BYTE)

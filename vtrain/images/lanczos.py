@@ -41,12 +41,18 @@ def premultiplied(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
-def straight(premultiplied: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colours over alpha, as Pillow has them; shape (h, w, 4)."""
+def straight(premultiplied: NDArray[np.uint8], *, swap: bool = False) -> NDArray[np.uint8]:
+    """Colours over alpha, as Pillow has them; shape (h, w, 4).
+
+    Args:
+        premultiplied: Colours times alpha, shape (h, w, 4).
+        swap: Whether red and blue change places.
+    """
     from vtrain.images.kernels import unpremultiply  # noqa: PLC0415 - brings numba in
 
     out = np.empty(premultiplied.shape, np.uint8)
-    unpremultiply(np.ascontiguousarray(premultiplied).reshape(-1, 4), out.reshape(-1, 4))
+    words = np.ascontiguousarray(premultiplied).reshape(-1).view(np.uint32)
+    unpremultiply(words, out.reshape(-1).view(np.uint32), swap)
     return out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_COLOUR_BYTES, _OPAQUE = np.uint32(0x00FFFFFF), np.uint32(0xFF000000)
+_OPAQUE = np.uint32(0xFF000000)
 _ALPHA, _HALF = np.uint32(24), np.uint32(128)
 
 
@@ -17,8 +17,7 @@ def number_colours(
     words: NDArray[np.uint32],
     indices: NDArray[np.int32],
     colours: NDArray[np.uint32],
-    keys: NDArray[np.uint32],  # noqa: ARG001 - room that only the compiled one needs
-    slots: NDArray[np.int32],  # noqa: ARG001 - likewise
+    table: NDArray[np.uint64],  # noqa: ARG001 - room that only the compiled one needs
 ) -> int:
     """As `kernels.number_colours`."""
     # Logos are mostly runs of one colour, and sorting is what takes the time.
@@ -44,14 +43,49 @@ def cut_alpha(words: NDArray[np.uint32], out: NDArray[np.uint32]) -> tuple[int, 
 
 
 def recolour(
-    words: NDArray[np.uint32],
-    labels: NDArray[np.uint8],
-    palette: NDArray[np.uint32],
-    out: NDArray[np.uint32],
+    numbers: NDArray[np.int32], colours: NDArray[np.uint32], out: NDArray[np.uint32]
 ) -> None:
     """As `kernels.recolour`."""
-    alpha = words & _OPAQUE
-    np.multiply((palette & _COLOUR_BYTES)[labels] | alpha, alpha > 0, out=out)
+    out[:] = colours[numbers]
+
+
+def far_apart(
+    planes: NDArray[np.float32], weights: NDArray[np.float32], chosen: NDArray[np.int32]
+) -> int:
+    """As `kernels.far_apart`."""
+    gap = np.full(weights.size, np.inf, np.float32)
+    loss = weights
+    for number in range(chosen.size):
+        farthest = int(loss.argmax())
+        if number > 0 and not loss[farthest] > 0:
+            return number
+        chosen[number] = farthest
+        np.minimum(gap, _squared(planes, planes[:, farthest]), out=gap)
+        loss = gap * weights
+    return int(chosen.size)
+
+
+def least_gaps(planes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As `kernels.least_gaps`."""
+    least = np.full(planes.shape[1], np.inf, np.float32)
+    for colour in others:
+        np.minimum(least, _squared(planes, colour), out=least)
+    return least
+
+
+def least_rows(
+    products: NDArray[np.float32], offsets: NDArray[np.float32], rows: NDArray[np.int32]
+) -> None:
+    """As `kernels.least_rows`."""
+    # numpy finds the least along the last axis many times faster than along the first.
+    rows[:] = np.subtract(offsets, products.T, order="C").argmin(axis=1)
+
+
+def sum_groups(
+    groups: NDArray[np.int32], values: NDArray[np.float32], sums: NDArray[np.float64]
+) -> None:
+    """As `kernels.sum_groups`."""
+    sums += [np.bincount(groups, line, minlength=sums.shape[1]) for line in values]
 
 
 def from_lines(colours: NDArray[np.float32], ends: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -68,3 +102,12 @@ def from_lines(colours: NDArray[np.float32], ends: NDArray[np.float32]) -> NDArr
             gaps = (x - share * along) ** 2 + (y - share * down) ** 2 + (z - share * deep) ** 2
             np.minimum(least, gaps, out=least)
     return least
+
+
+def _squared(planes: NDArray[np.float32], colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distances of colours, shape (3, n), from one; shape (n,)."""
+    # Plane by plane, as numpy is slow along a last axis of three; summed in the same order.
+    first, second, third = (
+        (plane - level) ** 2 for plane, level in zip(planes, colour, strict=True)
+    )
+    return np.asarray(first + second + third, np.float32)

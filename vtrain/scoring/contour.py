@@ -41,9 +41,10 @@ class Contours:
     """The edges of a picture at both scales, of shape (h, w).
 
     Attributes:
-        segments: Where it may have fine edges, as `vtrain.scoring.kernels` means them.
+        segments: Where it has fine edges, as `vtrain.scoring.kernels` means them: on every other
+            line, for that and the next.
         fine: Gradient magnitude (Lab units per px), cosine and sine of twice its direction, packed
-            along the segments.
+            along the segments; shape (2, n).
         coarse: Planes xx, xy and yy of the coarse tensor ((Lab units per px)^2), padded, flattened.
         near: The strongest fine magnitude within `NEAR` of each pixel, padded, flattened.
         total: Sum of the magnitudes.
@@ -99,7 +100,7 @@ class Canvas:
         pool: Room for `PLANES` planes.
     """
 
-    PLANES = 17
+    PLANES = 8
 
     def __init__(self, height: int, width: int, pool: Plane) -> None:
         self.shape = height, width
@@ -107,13 +108,11 @@ class Canvas:
         self._row = row_of(width)
         size = self._rows * self._row
         planes = [pool[number * size : (number + 1) * size] for number in range(self.PLANES)]
-        self._lab, self._smoothed = _three(planes[0:3]), _three(planes[3:6])
-        self._fine, self._tensor = _three(planes[6:9]), _three(planes[9:12])
-        self._coarse_rows = _three(planes[12:15])
-        self._numbers = planes[16].view(np.int32)
-        self.indices = planes[15].view(np.int32)[: height * width].reshape(height, width)
+        self._fine, self._coarse_rows = _three(planes[0:3]), _three(planes[3:6])
+        self._numbers = planes[7].view(np.int32)
+        self.indices = planes[6].view(np.int32)[: height * width].reshape(height, width)
         self._found = _scratch(size // (2 * _BLOCK) + self._rows)
-        self._step, self._one = np.uint64(self._row), np.uint64(1)
+        self._step = np.uint64(self._row)
 
     def load(self, rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Take a picture; its distinct colours, shape (n, 4), which `indices` number.
@@ -133,17 +132,16 @@ class Canvas:
         coarse = self._inside(_spread(raw, 0, COARSE_RADIUS))
         self._coarse_marks = coarse
         self._fine_segments = self._segments(fine)
-        self._raw_segments = self._segments(self._inside(raw))
-        self._coarse_segments = self._segments(coarse)
         # Smoothed values are needed one pixel beyond, and segments are whole blocks.
         smooth = _spread(fine, 1, _BLOCK)
-        self._smooth_segments = self._segments(smooth, pad=PAD - FINE_RADIUS - 1)
-        self._row_segments = self._segments(
-            _spread(smooth, FINE_RADIUS, 0), pad=PAD - FINE_RADIUS - 1
+        self._where = (
+            self._segments(_spread(smooth, FINE_RADIUS, FINE_RADIUS), pad=0),
+            self._segments(smooth, pad=PAD - FINE_RADIUS - 1),
+            self._segments(self._inside(raw)),
+            self._segments(coarse),
         )
-        self._lab_segments = self._segments(_spread(smooth, FINE_RADIUS, FINE_RADIUS), pad=0)
         # What is laid is the same pixels each time: the others stay zero.
-        for plane in (*self._tensor, *self._coarse_rows):
+        for plane in self._coarse_rows:
             plane.fill(0)
         return colours
 
@@ -152,16 +150,16 @@ class Canvas:
         from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
 
         height, width = self.shape
-        shape = self._rows, self._row
-        kernels.lay_out(self._numbers, np.ascontiguousarray(lab.T), self._lab_segments, self._lab)
-        for source, rows, target in zip(self._lab, self._smoothed, self._fine, strict=True):
-            kernels.smooth_fine(source, rows, self._row_segments, self._one)
-            kernels.smooth_fine(rows, target, self._smooth_segments, self._step)
-        kernels.tensor(self._lab, self._step, self._raw_segments, self._tensor)
-        for source, target in zip(self._tensor, self._coarse_rows, strict=True):
-            kernels.mirror_columns(source.reshape(shape), height, width)
-            kernels.smooth_coarse(source, target, self._coarse_segments, self._one)
-            kernels.mirror_rows(target.reshape(shape), height)
+        kernels.find_edges(
+            self._numbers,
+            np.ascontiguousarray(lab.T),
+            self._where,
+            (self._row, width),
+            np.empty(3 * kernels.LINES * self._row, np.float32),
+            (self._fine, self._coarse_rows),
+        )
+        for plane in self._coarse_rows:
+            kernels.mirror_rows(plane.reshape(self._rows, self._row), height)
 
     def edges(self, reference: Contours) -> Found:
         """The edges here, against a reference's."""
@@ -185,23 +183,31 @@ class Canvas:
         """The edges, to keep."""
         from vtrain.scoring import kernels  # noqa: PLC0415 - brings numba in
 
-        size = self._rows * self._row
+        size, height = self._rows * self._row, self.shape[0]
         coarse = _three([np.zeros(size, np.float32) for _ in range(3)])
         around = self._segments(self._inside(_spread(self._coarse_marks, COARSE_RADIUS, 0)))
         for source, target in zip(self._coarse_rows, coarse, strict=True):
             kernels.smooth_coarse(source, target, around, self._step)
         segments = self._fine_segments
-        count = int((segments[:, 1] - segments[:, 0]).sum())
-        fine = _three([np.empty(count, np.float32) for _ in range(3)])
-        kernels.fine_edges(self._fine, self._step, segments, fine)
-        near = np.zeros(size, np.float32)
-        kernels.spread_out(segments, fine[0], near)
+        edges = _three([np.zeros(size, np.float32) for _ in range(3)])
+        kernels.fine_edges(self._fine, self._step, segments, edges)
+        weights = edges[0].reshape(self._rows, self._row)
         side = 2 * NEAR + 1
-        spread = cv2.dilate(near.reshape(self._rows, self._row), np.ones((side, side), np.uint8))
+        spread = cv2.dilate(weights, np.ones((side, side), np.uint8))
         near = np.ascontiguousarray(spread, np.float32).reshape(-1)
         total, same, visible, true, _ = kernels.agreement_of_fine(
             self._fine, self._step, segments, coarse, near
         )
+        # Much of what lies beside a change of colour is no edge: it need not be looked at again.
+        shown = (weights > 0).view(np.uint8)
+        first, end = slice(PAD, PAD + height, 2), slice(PAD + 1, PAD + height + 1, 2)
+        pairs = np.zeros_like(shown)
+        pairs[first] = shown[first] | shown[end]
+        segments = self._segments(pairs)
+        count = int((segments[:, 1] - segments[:, 0]).sum())
+        fine = _three([np.empty((2, count), np.float32) for _ in range(3)])
+        for plane, packed in zip(edges, fine, strict=True):
+            kernels.pack(plane, self._step, segments, packed)
         found = kernels.agreement_with_coarse(self._coarse_rows, self._step, segments, fine)
         return Contours(
             segments,

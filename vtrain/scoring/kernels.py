@@ -27,6 +27,7 @@ from vtrain.scoring.scales import (
 )
 
 Plane = NDArray[np.float32]
+Planes = tuple[Plane, Plane, Plane]
 Segments = NDArray[np.uint64]
 
 
@@ -40,7 +41,13 @@ _A0, _A1, _A2, _A3 = _gaussian(FINE_RADIUS, FINE_SIGMA)
 _B0, _B1, _B2, _B3, _B4, _B5, _B6, _B7 = _gaussian(COARSE_RADIUS, COARSE_SIGMA)
 _0, _1, _HALF, _QUARTER = (np.float32(value) for value in (0, 1, 0.5, 0.25))
 _TINY = np.float32(1e-9)
-_U0, _U1, _U2, _U3, _U4, _U5, _U6, _U7 = (np.uint64(value) for value in range(8))
+_BAND = np.uint64(16)
+LINES = int(3 * _BAND + 8)
+"""Lines of a plane that are kept while edges are found."""
+_GAP = 3
+"""Blocks from a mark to the next within a segment: few long segments take less time than many short
+ones. What is laid out for the marks reaches eight pixels further, which covers two empty blocks."""
+_U0, _U1, _U2, _U3, _U4, _U5, _U6, _U7, _U8 = (np.uint64(value) for value in range(9))
 
 
 @compiled
@@ -85,9 +92,12 @@ def find_segments(marks: NDArray[np.uint64], first: int, end: int, segments: Seg
             if marks[row, block] == 0:
                 block += 1
                 continue
-            start = block
-            while block < blocks and marks[row, block] != 0:
+            start = last = block
+            while block < blocks and block - last <= _GAP:
+                if marks[row, block] != 0:
+                    last = block
                 block += 1
+            block = last + 1
             low, high = max(start * 8, first), min(block * 8, end)
             if high > low:
                 segments[count, 0] = row * blocks * 8 + low
@@ -118,28 +128,6 @@ def mirror(indices: NDArray[np.int32], padded: NDArray[np.int32]) -> None:
             target[PAD + width - 1 + reach] = source[_mirrored(width - 1 + reach, width)]
 
 
-@compiled
-def lay_out(
-    numbers: NDArray[np.int32], lab: Plane, segments: Segments, planes: tuple[Plane, Plane, Plane]
-) -> None:
-    """Give the pixels of segments the Lab of their colour.
-
-    Args:
-        numbers: Number of each pixel's colour, padded, flattened.
-        lab: Lab of each colour, shape (3, n).
-        segments: Where.
-        planes: Flattened padded planes.
-    """
-    light, first, second = lab[0], lab[1], lab[2]
-    one, two, three = planes
-    for segment in range(segments.shape[0]):
-        for at in range(segments[segment, 0], segments[segment, 1]):
-            number = np.uint32(numbers[at])
-            one[at] = light[number]
-            two[at] = first[number]
-            three[at] = second[number]
-
-
 @inlined
 def _smoothed_7(plane: Plane, at: Any, step: Any) -> Any:
     return (
@@ -165,16 +153,8 @@ def _smoothed_15(plane: Plane, at: Any, step: Any) -> Any:
 
 
 @compiled
-def smooth_fine(source: Plane, target: Plane, segments: Segments, step: Any) -> None:
-    """Gaussian of `FINE_SIGMA` within segments, along rows (`step` 1) or columns (the row)."""
-    for number in range(segments.shape[0]):
-        for at in range(segments[number, 0], segments[number, 1]):
-            target[at] = _smoothed_7(source, at, step)
-
-
-@compiled
 def smooth_coarse(source: Plane, target: Plane, segments: Segments, step: Any) -> None:
-    """As `smooth_fine`, of `COARSE_SIGMA`."""
+    """Gaussian of `COARSE_SIGMA` within segments, along rows (`step` 1) or columns (the row)."""
     for number in range(segments.shape[0]):
         for at in range(segments[number, 0], segments[number, 1]):
             target[at] = _smoothed_15(source, at, step)
@@ -194,31 +174,143 @@ def _tensor(one: Plane, two: Plane, three: Plane, at: Any, row: Any) -> Any:
 
 
 @compiled
-def tensor(
-    planes: tuple[Plane, Plane, Plane],
-    row: Any,
-    segments: Segments,
-    out: tuple[Plane, Plane, Plane],
+def find_edges(  # noqa: PLR0917 - numba takes no keyword-only ones
+    numbers: NDArray[np.int32],
+    lab: Plane,
+    where: tuple[Segments, Segments, Segments, Segments],
+    shape: tuple[int, int],
+    room: Plane,
+    out: tuple[Planes, Planes],
 ) -> None:
-    """The structure tensor xx, xy, yy of three planes within segments."""
+    """The smoothed planes, and the structure tensor smoothed along its rows.
+
+    Some lines at a time, through all the steps: what lies between them then stays in the
+    processor's cache, where whole planes would not.
+
+    Args:
+        numbers: Number of each pixel's colour, padded, flattened.
+        lab: Lab of each colour, shape (3, n).
+        where: Segments that are given their Lab and smoothed along rows, of which nobody needs the
+            ends; that are smoothed along columns; that have a tensor; and in which it is smoothed.
+        shape: Length of a row, and the picture's width.
+        room: Shape (3 * `LINES`, row), flattened.
+        out: Become the planes, smoothed with `FINE_SIGMA`, and the tensor.
+    """
+    laid, smoothed, raw, coarse = where
+    fine, coarse_rows = out
+    row, width = np.uint64(shape[0]), shape[1]
+    labs, first_rest = _parts(room, _U0, (_BAND + _U2) * row)
+    lines, second_rest = _parts(room, first_rest, (_BAND + _U6) * row)
+    tensors, _ = _parts(room, second_rest, _BAND * row)
+    mirrored = np.empty((2 * COARSE_RADIUS, 2), np.int64)
+    for reach in range(1, COARSE_RADIUS + 1):
+        mirrored[reach - 1] = -reach, _mirrored(-reach, width)
+        mirrored[-reach] = width - 1 + reach, _mirrored(width - 1 + reach, width)
+    lay, down, edge, blur = 0, 0, 0, 0
+    top = _U0
+    # Each step lags behind the one before by the lines that it reaches down. Where a band begins
+    # above the picture there is no segment yet.
+    while top < np.uint64(numbers.size):
+        end = top + _BAND * row
+        here, before = _U2 * row - top, _U6 * row - top
+        first, lay = lay, _after(laid, lay, end)
+        _lay_out(numbers, lab, laid[first:lay], here, labs)
+        for plane in range(3):
+            _smooth_rows(labs[plane], here, laid[first:lay], lines[plane], before)
+        first, down = down, _after(smoothed, down, end - _U3 * row)
+        for plane in range(3):
+            _smooth_columns(lines[plane], before, smoothed[first:down], row, fine[plane])
+        first, edge = edge, _after(raw, edge, end - row)
+        start, blur = blur, _after(coarse, blur, end - row)
+        if edge > first:
+            _lay_tensor(labs, here, raw[first:edge], row, tensors, row - top)
+            for plane in range(3):
+                _mirror_columns(tensors[plane], row, mirrored)
+                _blur_rows(tensors[plane], row - top, coarse[start:blur], coarse_rows[plane])
+                tensors[plane][:] = _0
+        for plane in range(3):
+            labs[plane][: _U2 * row] = labs[plane][_BAND * row :]
+            lines[plane][: _U6 * row] = lines[plane][_BAND * row :]
+        top = end
+
+
+@inlined
+def _parts(room: Plane, first: Any, size: Any) -> Any:
+    """Three planes of a size from a place of some room on, all zero, and the place after them."""
+    second, third, end = first + size, first + _U2 * size, first + _U3 * size
+    room[first:end] = _0
+    return (room[first:second], room[second:third], room[third:end]), end
+
+
+@inlined
+def _after(segments: Segments, number: int, end: Any) -> int:
+    """Number of the first segment, from one on, that starts at a pixel or behind it."""
+    while number < segments.shape[0] and segments[number, 0] < end:
+        number += 1
+    return number
+
+
+@compiled
+def _lay_out(
+    numbers: NDArray[np.int32], lab: Plane, segments: Segments, to: Any, planes: Planes
+) -> None:
+    """Give the pixels of segments the Lab of their colour."""
+    light, first, second = lab[0], lab[1], lab[2]
+    one, two, three = planes
+    for segment in range(segments.shape[0]):
+        for at in range(segments[segment, 0], segments[segment, 1]):
+            number = np.uint32(numbers[at])
+            one[at + to] = light[number]
+            two[at + to] = first[number]
+            three[at + to] = second[number]
+
+
+@compiled
+def _smooth_rows(source: Plane, here: Any, segments: Segments, target: Plane, to: Any) -> None:
+    """Gaussian of `FINE_SIGMA` along rows; `here` and `to` lead to places in the planes."""
+    for number in range(segments.shape[0]):
+        for at in range(segments[number, 0], segments[number, 1]):
+            target[at + to] = _smoothed_7(source, at + here, _U1)
+
+
+@compiled
+def _smooth_columns(source: Plane, here: Any, segments: Segments, row: Any, target: Plane) -> None:
+    """Likewise along columns."""
+    for number in range(segments.shape[0]):
+        for at in range(segments[number, 0], segments[number, 1]):
+            target[at] = _smoothed_7(source, at + here, row)
+
+
+@compiled
+def _blur_rows(source: Plane, here: Any, segments: Segments, target: Plane) -> None:
+    """Gaussian of `COARSE_SIGMA` along rows."""
+    for number in range(segments.shape[0]):
+        for at in range(segments[number, 0], segments[number, 1]):
+            target[at] = _smoothed_15(source, at + here, _U1)
+
+
+@compiled
+def _lay_tensor(  # noqa: PLR0917 - numba takes no keyword-only ones
+    planes: Planes, here: Any, segments: Segments, row: Any, out: Planes, to: Any
+) -> None:
+    """The structure tensor of three planes."""
     one, two, three = planes
     out_xx, out_xy, out_yy = out
     for number in range(segments.shape[0]):
         for at in range(segments[number, 0], segments[number, 1]):
-            xx, xy, yy = _tensor(one, two, three, at, row)
-            out_xx[at] = xx
-            out_xy[at] = xy
-            out_yy[at] = yy
+            xx, xy, yy = _tensor(one, two, three, at + here, row)
+            out_xx[at + to] = xx
+            out_xy[at + to] = xy
+            out_yy[at + to] = yy
 
 
 @compiled
-def mirror_columns(plane: Plane, height: int, width: int) -> None:
-    """Fill the padding left and right of a plane of shape (h + 2 * PAD, row)."""
-    for line in range(PAD, PAD + height):
-        cells = plane[line]
-        for reach in range(1, COARSE_RADIUS + 1):
-            cells[PAD - reach] = cells[PAD + _mirrored(-reach, width)]
-            cells[PAD + width - 1 + reach] = cells[PAD + _mirrored(width - 1 + reach, width)]
+def _mirror_columns(plane: Plane, row: Any, mirrored: NDArray[np.int64]) -> None:
+    """Fill the padding left and right of some lines: column by column, with which one."""
+    for line in range(0, plane.size, row):
+        for number in range(mirrored.shape[0]):
+            target, source = mirrored[number, 0], mirrored[number, 1]
+            plane[line + PAD + target] = plane[line + PAD + source]
 
 
 @compiled
@@ -261,10 +353,10 @@ def _fine_edge(one: Plane, two: Plane, three: Plane, at: Any, row: Any) -> Any:
 
 @compiled
 def agreement_of_fine(
-    fine: tuple[Plane, Plane, Plane],
+    fine: Planes,
     row: Any,
     segments: Segments,
-    coarse: tuple[Plane, Plane, Plane],
+    coarse: Planes,
     near: Plane,
 ) -> tuple[float, float, float, float, float]:
     """What the fine edges of smoothed planes have to do with a coarse tensor.
@@ -308,46 +400,73 @@ def agreement_of_fine(
 
 
 @compiled
-def fine_edges(
-    fine: tuple[Plane, Plane, Plane],
-    row: Any,
-    segments: Segments,
-    out: tuple[Plane, Plane, Plane],
-) -> None:
-    """Weight and direction (cosine and sine of twice it) of the pixels of segments, packed."""
+def fine_edges(fine: Planes, row: Any, segments: Segments, out: Planes) -> None:
+    """Weight and direction (cosine and sine of twice it) of the pixels of segments."""
     one, two, three = fine
     weights, cosines, sines = out
-    packed = _U0
     for number in range(segments.shape[0]):
-        start = segments[number, 0]
-        for at in range(start, segments[number, 1]):
-            weight, cos, sin = _fine_edge(one, two, three, at, row)
-            place = packed + (at - start)
-            weights[place] = weight
-            cosines[place] = cos
-            sines[place] = sin
-        packed += segments[number, 1] - start
+        for at in range(segments[number, 0], segments[number, 1]):
+            weights[at], cosines[at], sines[at] = _fine_edge(one, two, three, at, row)
 
 
 @compiled
-def spread_out(segments: Segments, values: Plane, plane: Plane) -> None:
-    """Lay values that are packed along segments out on a plane."""
-    packed = _U0
+def pack(plane: Plane, row: Any, segments: Segments, packed: Plane) -> None:
+    """Values along segments and along those below them, shape (2, n)."""
+    place = _U0
     for number in range(segments.shape[0]):
-        start = segments[number, 0]
-        for at in range(start, segments[number, 1]):
-            plane[at] = values[packed + (at - start)]
-        packed += segments[number, 1] - start
+        for at in range(segments[number, 0], segments[number, 1]):
+            packed[0, place] = plane[at]
+            packed[1, place] = plane[at + row]
+            place += _U1
+
+
+@compiled
+def unpack(packed: Plane, row: Any, segments: Segments, plane: Plane) -> None:
+    """Lay values out that `pack` packed."""
+    place = _U0
+    for number in range(segments.shape[0]):
+        for at in range(segments[number, 0], segments[number, 1]):
+            plane[at] = packed[0, place]
+            plane[at + row] = packed[1, place]
+            place += _U1
+
+
+@inlined
+def _smoothed_pair(plane: Plane, at: Any, step: Any) -> Any:
+    """`_smoothed_15` of a place and of the next, which have fourteen values in common."""
+    first = at - _U7 * step
+    a, b, c, d = plane[first], plane[first + step], plane[at - _U5 * step], plane[at - _U4 * step]
+    e, f, g, h = plane[at - _U3 * step], plane[at - _U2 * step], plane[at - step], plane[at]
+    i, j, k, m = (
+        plane[at + step],
+        plane[at + _U2 * step],
+        plane[at + _U3 * step],
+        plane[at + _U4 * step],
+    )
+    n, o, p, q = (
+        plane[at + _U5 * step],
+        plane[at + _U6 * step],
+        plane[at + _U7 * step],
+        plane[at + _U8 * step],
+    )
+    return (
+        _B0 * h
+        + (_B1 * (g + i) + _B2 * (f + j) + _B3 * (e + k) + _B4 * (d + m))
+        + (_B5 * (c + n) + _B6 * (b + o) + _B7 * (a + p)),
+        _B0 * i
+        + (_B1 * (h + j) + _B2 * (g + k) + _B3 * (f + m) + _B4 * (e + n))
+        + (_B5 * (d + o) + _B6 * (c + p) + _B7 * (b + q)),
+    )
 
 
 @compiled
 def agreement_with_coarse(
-    rows_smoothed: tuple[Plane, Plane, Plane],
-    row: Any,
-    segments: Segments,
-    edges: tuple[Plane, Plane, Plane],
+    rows_smoothed: Planes, row: Any, segments: Segments, edges: Planes
 ) -> float:
-    """Mass of packed fine edges that a coarse tensor has, which is smoothed along its rows only."""
+    """Mass of packed fine edges that a coarse tensor has, which is smoothed along its rows only.
+
+    Two lines at a time: what is read for the one is most of what the other needs.
+    """
     plane_xx, plane_xy, plane_yy = rows_smoothed
     weights, cosines, sines = edges
     same = 0.0
@@ -357,14 +476,13 @@ def agreement_with_coarse(
         agreed: Any = _0
         for at in range(start, segments[number, 1]):
             place = packed + (at - start)
-            loose, _ = _likeness(
-                cosines[place],
-                sines[place],
-                _smoothed_15(plane_xx, at, row),
-                _smoothed_15(plane_xy, at, row),
-                _smoothed_15(plane_yy, at, row),
-            )
-            agreed += weights[place] * loose
+            xx, next_xx = _smoothed_pair(plane_xx, at, row)
+            xy, next_xy = _smoothed_pair(plane_xy, at, row)
+            yy, next_yy = _smoothed_pair(plane_yy, at, row)
+            loose, _ = _likeness(cosines[0, place], sines[0, place], xx, xy, yy)
+            agreed += weights[0, place] * loose
+            loose, _ = _likeness(cosines[1, place], sines[1, place], next_xx, next_xy, next_yy)
+            agreed += weights[1, place] * loose
         packed += segments[number, 1] - start
         same += agreed
     return same

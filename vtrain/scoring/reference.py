@@ -196,7 +196,7 @@ def _look(
         Backdrop(colour, lab, edges, _allowance(edges.total, most)) for colour, lab, edges in found
     )
     edges = [item.contours for item in backdrops]
-    return canvas.indices.copy(), _corners(edges, canvas), _outline(edges), backdrops
+    return canvas.indices.copy(), _corners(edges, canvas), _outline(edges, canvas), backdrops
 
 
 def _corners(edges: Sequence[Contours], canvas: Canvas) -> NDArray[np.uint8]:
@@ -210,10 +210,14 @@ def _corners(edges: Sequence[Contours], canvas: Canvas) -> NDArray[np.uint8]:
     return np.asarray(cv2.dilate(corners, np.ones((side, side), np.uint8)), np.uint8)
 
 
-def _outline(edges: Sequence[Contours]) -> float:
-    # An outline is some two pixels wide. Every backdrop has the same segments.
-    strongest = np.max([item.fine[0] for item in edges], axis=0)
-    return max(_LEAST_OUTLINE, float(np.count_nonzero(strongest > _OUTLINE)) / 2)
+def _outline(edges: Sequence[Contours], canvas: Canvas) -> float:
+    from vtrain.scoring.kernels import unpack  # noqa: PLC0415 - brings numba in
+
+    strongest = np.zeros((len(edges), edges[0].near.size), np.float32)
+    for item, plane in zip(edges, strongest, strict=True):
+        unpack(item.fine[0], np.uint64(row_of(canvas.shape[1])), item.segments, plane)
+    # An outline is some two pixels wide.
+    return max(_LEAST_OUTLINE, float(np.count_nonzero(strongest.max(axis=0) > _OUTLINE)) / 2)
 
 
 def _allowance(total: float, most: float) -> float:

@@ -30,6 +30,8 @@ _MIXTURE_PALETTE = 12
 _BINS_LIMIT = 4096
 """Distinct colours clustered at most; more are merged on a coarser grid first (count)."""
 _ITERATIONS = 12
+_PART = 1024
+"""Colours whose distances are computed at a time (count)."""
 _REACH = 2
 """How far a flat pixel's colour may be taken by edge pixels (px of the input)."""
 _EXACT_DISTANCE = 12.0
@@ -103,21 +105,24 @@ def snap(
     """
     rgba = np.ascontiguousarray(rgba)
     distinct, indices = distinct_colours(rgba)
-    nearest, distance = _nearest(distinct[:, :3].astype(np.float32), palette)
-    labels = nearest.astype(np.uint8)[indices]
-    if flat is not None:
-        used = cv2.extractChannel(rgba, 3) > 0
-        certain = used & (flat | (distance <= _EXACT_DISTANCE)[indices])
-        labels = _local_labels(rgba, labels, used & ~certain, certain, palette=palette, scale=scale)
-    colours = np.zeros((len(palette), 4), np.uint8)
-    colours[:, :3] = palette
+    nearest = _nearest(distinct[:, :3].astype(np.float32), palette)
+    colours = distinct.copy()
+    colours[:, :3] = palette[nearest]
+    colours[distinct[:, 3] == 0] = 0
     snapped = np.empty_like(rgba)
     loops().recolour(
-        rgba.reshape(-1).view(np.uint32),
-        labels.reshape(-1),
+        indices.reshape(-1),
         colours.reshape(-1).view(np.uint32),
         snapped.reshape(-1).view(np.uint32),
     )
+    if flat is not None:
+        used = cv2.extractChannel(rgba, 3) > 0
+        gaps = distinct[:, :3].astype(np.float32) - palette[nearest].astype(np.float32)
+        exact = (gaps**2).sum(axis=1) <= _EXACT_DISTANCE
+        certain = used & (flat | exact[indices])
+        labels = nearest.astype(np.uint8)[indices]
+        labels = _local_labels(rgba, labels, used & ~certain, certain, palette=palette, scale=scale)
+        snapped[used, :3] = palette[labels[used]]
     return snapped
 
 
@@ -185,13 +190,13 @@ def _count(distinct: Rgba, numbers: NDArray[np.int32]) -> ColourCounts:
         distinct: The distinct colours of an image, shape (n, 4).
         numbers: Which one each pixel has, shape (m,).
     """
-    rgb = distinct[:, :3].astype(np.uint32)
+    counts = np.bincount(numbers, minlength=len(distinct))
+    used = np.flatnonzero(counts)
+    rgb = distinct[used, :3].astype(np.uint32)
     # In the order of their codes, and those that differ in alpha alone together.
     codes, group = np.unique(rgb[:, 0] | (rgb[:, 1] << 8) | (rgb[:, 2] << 16), return_inverse=True)
-    counts = np.bincount(group[numbers], minlength=len(codes))
-    used = counts > 0
-    colours = _rgb_of(codes[used].astype(np.intp))
-    weights = counts[used].astype(np.float32)
+    colours = _rgb_of(codes.astype(np.intp))
+    weights = np.bincount(group, counts[used]).astype(np.float32)
     if len(colours) <= _BINS_LIMIT:
         return ColourCounts(colours, weights)
     coarse = colours.astype(np.uint32) >> 3
@@ -213,13 +218,21 @@ def lab_of(rgb: Colours) -> Colours:
     return lab_of_unit(unit)
 
 
-def _nearest(rgb: Colours, palette: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Colours]:
-    """Index of the nearest palette colour in Lab, and the squared distance to it in RGB."""
-    lab, centres = lab_of(rgb), lab_of(palette.astype(np.float32))
-    squared = (centres**2).sum(axis=1)[None] - 2 * lab @ centres.T
-    nearest = squared.argmin(axis=1)
-    distance = ((rgb - palette[nearest].astype(np.float32)) ** 2).sum(axis=1)
-    return nearest, distance.astype(np.float32)
+def _nearest(rgb: Colours, palette: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Index of the nearest palette colour in Lab."""
+    nearest = np.empty(len(rgb), np.int32)
+    doubled = np.ascontiguousarray(2 * lab_of(rgb).T)
+    _assign(doubled, lab_of(palette.astype(np.float32)), nearest)
+    return nearest
+
+
+def _assign(doubled: Colours, centres: Colours, nearest: NDArray[np.int32]) -> None:
+    """Find the nearest centre, shape (k, 3), of colours given as their doubles, shape (3, n)."""
+    squares = (centres**2).sum(axis=1)
+    # In parts that stay in the processor's cache, and too small to be handed to threads.
+    for first in range(0, len(nearest), _PART):
+        part = slice(first, first + _PART)
+        loops().least_rows(centres @ doubled[:, part], squares, nearest[part])
 
 
 def _kmeans(counts: ColourCounts, count: int) -> Colours:
@@ -232,57 +245,37 @@ def _kmeans(counts: ColourCounts, count: int) -> Colours:
         return counts.rgb[np.argsort(-counts.weights, kind="stable")]
     lab, weights = lab_of(counts.rgb), counts.weights
     planes = np.ascontiguousarray(lab.T)
-    centres = [lab[weights.argmax()]]
-    gap = _squared(planes, centres[0])
-    while len(centres) < count:
-        loss = gap * weights
-        farthest = loss.argmax()
-        if not loss[farthest] > 0:
-            break
-        centres.append(lab[farthest])
-        gap = np.minimum(gap, _squared(planes, centres[-1]))
-    middle = np.stack(centres)
-    group = np.zeros(len(lab), np.intp)
-    weighted, doubled = weights * planes, 2 * lab
+    chosen = np.empty(count, np.int32)
+    middle = lab[chosen[: loops().far_apart(planes, weights, chosen)]]
+    group, moved = np.zeros(len(lab), np.int32), np.empty(len(lab), np.int32)
+    doubled, weighted = 2 * planes, np.concatenate([weights[None], weights * planes])
     for _ in range(_ITERATIONS):
-        gaps = doubled @ middle.T
-        moved = np.subtract((middle**2).sum(axis=1), gaps, out=gaps).argmin(axis=1)
-        total = np.bincount(moved, weights, minlength=len(middle))
+        _assign(doubled, middle, moved)
+        total, *sums = _group_sums(moved, weighted, len(middle))
         kept = total > 0
         for c in range(3):
-            sums = np.bincount(moved, weighted[c], minlength=len(middle))
-            middle[kept, c] = sums[kept] / total[kept]
+            middle[kept, c] = sums[c][kept] / total[kept]
         if (moved == group).all():
             break
-        group = moved
-    total = np.bincount(group, weights, minlength=len(middle))
+        group, moved = moved, group
+    total, *sums = _group_sums(
+        group, np.concatenate([weights[None], weights * counts.rgb.T]), len(middle)
+    )
     kept = total > 0
-    means = np.stack(
-        [
-            np.bincount(group, weights * counts.rgb[:, c], minlength=len(middle))[kept]
-            / total[kept]
-            for c in range(3)
-        ],
-        axis=1,
-    ).astype(np.float32)
+    means = np.stack([plane[kept] / total[kept] for plane in sums], axis=1).astype(np.float32)
     return means[np.argsort(-total[kept], kind="stable")]
 
 
-def _squared(planes: Colours, colour: Colours) -> Colours:
-    """Squared distances of colours, shape (3, n), from one; shape (n,)."""
-    # Plane by plane, as numpy is slow along a last axis of three; summed in the same order.
-    first, second, third = (
-        (plane - level) ** 2 for plane, level in zip(planes, colour, strict=True)
-    )
-    return np.asarray(first + second + third, np.float32)
+def _group_sums(groups: NDArray[np.int32], values: Colours, count: int) -> NDArray[np.float64]:
+    """Sums over groups of each row of values, shape (m, n); shape (m, count)."""
+    sums = np.zeros((len(values), count))
+    loops().sum_groups(groups, values, sums)
+    return sums
 
 
 def _unmixed(counts: ColourCounts, palette: Colours, *, least: float) -> ColourCounts:
     """Colours that lie far from every line between two palette colours, heavy enough together."""
-    planes = np.ascontiguousarray(counts.rgb.T)
-    far = np.ones(len(counts.rgb), np.bool_)
-    for colour in palette:
-        far &= _squared(planes, colour) > _MIXTURE_DISTANCE**2
+    far = loops().least_gaps(np.ascontiguousarray(counts.rgb.T), palette) > _MIXTURE_DISTANCE**2
     # Most colours are one of the palette's: the lines are for the others. The lighter have none.
     doubtful = np.flatnonzero(far)
     squared = loops().from_lines(counts.rgb[doubtful], palette[:_MIXTURE_PALETTE])

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.errors import TraceError
+from vtrain.images.lanczos import straight
+from vtrain.images.loops import are_compiled
 
 # There is no wheel for some machines; the resvg path below is complete.
 RENDERER = "pylunasvg" if find_spec("pylunasvg") else "resvg"
@@ -39,9 +41,11 @@ def render(svg: str, width: int, height: int) -> NDArray[np.uint8]:
     bitmap = document.renderToBitmap(width, height)
     if bitmap.isNull():
         raise TraceError("invalid-svg", f"The SVG could not be rendered at {width}x{height}")
-    bitmap.convertToRGBA()
     # `Bitmap.data()` returns the first byte, not an address; the buffer protocol is sound.
     # The memory belongs to the bitmap, which ends with this call: hence the copy.
+    if are_compiled():  # the same, but sooner
+        return straight(np.asarray(memoryview(bitmap)), swap=True)
+    bitmap.convertToRGBA()
     return np.array(memoryview(bitmap), np.uint8)
 
 
