@@ -190,7 +190,8 @@ def test_a_last_write_that_fails_is_not_passed_over(
     new_run: NewRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = new_run("run")
-    failing(monkeypatch, lambda number: number == 5)
+    # Whatever else is saved once the last update is done: a slow machine may be due by the clock.
+    failing(monkeypatch, lambda number: number >= 5)
 
     with pytest.raises(CheckpointError, match="could not be written"):
         train(tiny(), run)
