@@ -87,7 +87,7 @@ class AlertsConfig(Section):
         (0.15, 0.05), description="Entropy of the policy, over that of the first update (0 to 1)."
     )
     approx_kl: Levels = Field(
-        (0.15, 0.5), description="Approximate KL divergence of an update (nats)."
+        (0.3, 1.0), description="Approximate KL divergence of an update (nats)."
     )
     explained_variance: Levels = Field(
         (-1.0, -4.0), description="Variance of the returns that the value network explains."

@@ -84,7 +84,7 @@ class PPOConfig(Section):
     """PPO's settings (stable-baselines3) and the length of training."""
 
     total_traces: int = Field(
-        40_000, ge=1, description="Training ends after this many traces (environment steps)."
+        80_000, ge=1, description="Training ends after this many traces (environment steps)."
     )
     time_limit: float = Field(
         0.0, ge=0.0, description="Training ends after this long, warm start included (s); 0: never."
@@ -108,7 +108,7 @@ class PPOConfig(Section):
     max_grad_norm: Positive = Field(0.5, description="Largest gradient norm.")
     target_kl: float = Field(0.1, ge=0.0, description="An update stops beyond this KL; 0: never.")
     hidden: tuple[Units, ...] = Field(
-        (128, 128), min_length=1, description="Units of each hidden layer (count)."
+        (256, 256), min_length=1, description="Units of each hidden layer (count)."
     )
     warm_start: WarmStartConfig = Field(WarmStartConfig(), description="Where learning starts.")
 
