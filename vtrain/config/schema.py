@@ -93,7 +93,7 @@ class PPOConfig(Section):
     n_steps: int = Field(8, ge=1, description="Steps per environment and update (count).")
     batch_size: int = Field(128, ge=2, description="Minibatch of a gradient step (samples).")
     n_epochs: int = Field(4, ge=1, description="Passes over a rollout per update (count).")
-    learning_rate: Positive = Field(2e-3, description="Adam's step size at the start.")
+    learning_rate: Positive = Field(1e-3, description="Adam's step size at the start.")
     final_learning_rate: Positive = Field(1e-4, description="Adam's step size at the end.")
     gamma: Fraction = Field(1.0, description="Discount per step.")
     gae_lambda: Fraction = Field(1.0, description="Lambda of generalised advantage estimation.")
@@ -103,7 +103,7 @@ class PPOConfig(Section):
         "step (environment.repeats); with episodes of one trace.",
     )
     clip_range: Positive = Field(0.2, description="PPO's clip of the probability ratio.")
-    ent_coef: float = Field(0.002, ge=0.0, description="Weight of the entropy bonus.")
+    ent_coef: float = Field(0.015, ge=0.0, description="Weight of the entropy bonus.")
     vf_coef: float = Field(0.5, ge=0.0, description="Weight of the value loss.")
     max_grad_norm: Positive = Field(0.5, description="Largest gradient norm.")
     target_kl: float = Field(0.1, ge=0.0, description="An update stops beyond this KL; 0: never.")
