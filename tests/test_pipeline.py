@@ -297,14 +297,14 @@ def test_a_good_policy_is_only_to_be_used() -> None:
         ),
         (
             {"training": {"stopped": "time-limit", "traces": 100}},
-            "after 100 of 40,000 traces",
+            f"after 100 of {Config().ppo.total_traces:,} traces",
         ),
         (
             {"training": {"stopped": "diverged", "traces": 100}},
             "early_stopping.max_drop (4) or more below the best one",
         ),
         (
-            {"training": {"stopped": "done", "traces": 40_000, "best_step": 40_000}},
+            {"training": {"stopped": "done", "traces": 512, "best_step": 512}},
             "was the best one",
         ),
         ({"catalog": Catalog.of([logo(1)])}, "no text and no gradient and no complex logo"),
