@@ -1,6 +1,6 @@
 """The measuring engine against the bare tracer and against the naive pipeline, in one run.
 
-    python scripts/bench_engine.py [--run RUN] [--images 32] [--flame FILE.svg]
+    python scripts/bench_engine.py [--run RUN] [--images 32] [--parts] [--flame FILE.svg]
 
 RUN is a run directory with prepared data; without one, procedural logos are drawn. Every image is
 measured with four settings, from VTracer's default to three times the size. Prints
@@ -81,6 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, help="run directory with prepared data")
     parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--parts", action="store_true", help="only the parts of a measurement")
     parser.add_argument("--flame", type=Path, help="record a flame graph here instead")
     arguments = parser.parse_args()
     if arguments.flame:
@@ -94,6 +95,8 @@ def main() -> None:
         images = [entry.id for entry in entries[: arguments.images]]
         warm_up()
         print_parts(ImageStore(run.images), images)
+        if arguments.parts:
+            return
         rates = print_rates(run, images)
         print_naive(run, images, rates, Path(folder))
 
@@ -115,7 +118,7 @@ def drawn(folder: Path, count: int) -> RunDirectory:
 
 
 def print_parts(store: ImageStore, images: list[str]) -> None:
-    """Mean time of each part of a measurement, as a share of the bare trace."""
+    """Mean processor time of each part of a measurement, as a share of the bare trace."""
     print(f"{len(images)} images; each part over the bare trace (encoding included)\n")
     print(f"| px | settings | trace (ms) | {' | '.join(PARTS[1:])} | reference | all |")
     print(f"| --- | --- | --- | {' | '.join('---' for _ in PARTS)} | --- |")
@@ -139,7 +142,7 @@ def print_row(side: int, name: str, spent: dict[str, float], count: int) -> None
 
 
 def parts(store: ImageStore, images: list[str], side: int, settings: Settings) -> dict[str, float]:
-    """Seconds spent on each part."""
+    """Processor time spent on each part (s)."""
     spent = dict.fromkeys((*PARTS, "reference"), 0.0)
     for image in images:
         rgba, picture = sized(store.input(image), side), sized(store.reference(image), 2 * side)
@@ -426,10 +429,10 @@ def choices(count: int) -> Iterator[NDArray[np.int64]]:
 
 
 def timed(spent: dict[str, float], part: str, work: Callable[[], Result]) -> Result:
-    """Do work and note how long it took (s)."""
-    start = time.perf_counter()
+    """Do work and note the processor time it took (s), which other work disturbs little."""
+    start = time.thread_time()
     result = work()
-    spent[part] += time.perf_counter() - start
+    spent[part] += time.thread_time() - start
     return result
 
 
