@@ -1,7 +1,7 @@
 """How fast a learner learns, in a made-up world that is like the real one, in a minute each.
 
     python -m scripts.simulate_learner --run RUN [--traces 54272] [--seeds 2]
-        [--way NAME:KEY=VALUE,KEY=VALUE ...] [--set KEY=VALUE ...]
+        [--way 'NAME:KEY=VALUE;KEY=VALUE' ...] [--set KEY=VALUE ...]
 
 RUN holds a training, whose measurements the world is made of: a network is fitted to appearance and
 cost by the image's features and the action, and what it leaves is put back as chance. Each image
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--traces", type=int, default=54_272)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--way", action="append", default=[], metavar="NAME:KEY=VALUE,…")
+    parser.add_argument("--way", action="append", default=[], metavar="NAME:KEY=VALUE;…")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -71,7 +71,7 @@ def main() -> None:
         name, _, more = text.partition(":")
         for seed in range(arguments.seeds):
             # A list's commas are its own.
-            own = [part for part in more.replace(";", "\n").split("\n") if part]
+            own = [part for part in more.split(";") if part]
             config = load_config((), (*common, *own, f"seed={seed}")).config
             curve = trained(config, run, world)
             shown = "  ".join(f"{unseen:.3f}/{seen:.3f}" for unseen, seen in curve)
