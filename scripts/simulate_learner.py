@@ -40,10 +40,10 @@ from vtrain.scoring.utility import cost
 from vtrain.tracing.parameters import ACTION_LEVELS, canonical
 from vtrain.training.curriculum import Curriculum
 from vtrain.training.model import make_model, shares_traces, start, updates
-from vtrain.training.problem import Problem, load_problem
+from vtrain.training.problem import Problem, load_problem, new_table
 from vtrain.training.vec_env import TraceVecEnv
 from vtrain.training.warm_start import fit_table
-from vtrain.validation.table import MeasuredTable, measure_table
+from vtrain.validation.table import MeasuredTable
 
 Array = NDArray[np.float64]
 HIDDEN, EPOCHS, BATCH = 128, 25, 512
@@ -264,15 +264,7 @@ def trained(config: Config, run: RunDirectory, world: World) -> list[tuple[float
         membership=curriculum.membership,
     )
     model = make_model(env, config.ppo, seed=config.seed)
-    ids = [entry.id for entry in problem.train]
-    table = measure_table(
-        engine,
-        ids,
-        tastes=config.environment.tastes,
-        scoring=config.scoring,
-        config=config.ppo.warm_start,
-        seed=config.seed,
-    )
+    table = new_table(config, problem, engine)
     start(model, config.ppo.total_traces)
     fit_table(
         model,
@@ -283,14 +275,13 @@ def trained(config: Config, run: RunDirectory, world: World) -> list[tuple[float
         seed=config.seed,
     )
     judge = Judge(world, problem, table)
-    curve, next_at = [], 0.2
+    curve: list[tuple[float, float]] = []
     learning = updates(model, env, total=config.ppo.total_traces, shares=shares_traces(config))
     for update in learning:
         curriculum.after_update([episode.gain for episode in update.episodes])
-        if model.num_timesteps >= next_at * config.ppo.total_traces:
+        if 5 * model.num_timesteps >= (len(curve) + 1) * config.ppo.total_traces:
             policy = model.policy
             curve.append((judge.gain(policy, seen=False), judge.gain(policy, seen=True)))
-            next_at += 0.2
     return curve
 
 

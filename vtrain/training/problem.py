@@ -136,17 +136,24 @@ def measured_table(
         if table.identity == identity and set(table.images) <= set(ids):
             return table
     on_begin()
-    table = measure_table(
+    table = new_table(config, problem, engine, on_progress)
+    table.save(path)
+    return table
+
+
+def new_table(
+    config: Config, problem: Problem, engine: Engine, on_progress: Progress | None = None
+) -> MeasuredTable:
+    """Settings measured on the training images; the arguments are those of `measured_table`."""
+    return measure_table(
         engine,
-        ids,
+        [entry.id for entry in problem.train],
         tastes=config.environment.tastes,
         scoring=config.scoring,
         config=config.ppo.warm_start,
         seed=config.seed,
         on_progress=on_progress,
     )
-    table.save(path)
-    return table
 
 
 def _in_turn(entries: Sequence[Entry], *, seed: int) -> tuple[Entry, ...]:
