@@ -290,3 +290,15 @@ def test_a_program_that_guards_nothing_is_told_so_once(
 
     assert done.returncode == code, done.stderr
     assert (done.stdout + done.stderr).count(told) == 1
+
+
+def test_a_program_from_standard_input_is_refused() -> None:
+    """Its workers would look for a file of that name, die, and be replaced, again and again."""
+    program = PROGRAM.format(guard='if __name__ == "__main__":')
+
+    done = subprocess.run(
+        [sys.executable], input=program, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("(<stdin>) is not in a file, and worker processes import it.\n")

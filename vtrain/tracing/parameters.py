@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -204,9 +205,14 @@ def canonical(action: Sequence[int]) -> Action:
     Args:
         action: One level index per row; shape (13,).
     """
+    return _canonical(tuple(int(index) for index in action))
+
+
+@lru_cache(maxsize=1 << 14)  # the same baselines are asked for at every step of a training
+def _canonical(action: Action) -> Action:
     settings = decode_action(action)
     default = encode_settings(Settings())
-    levels = [int(index) for index in action]
+    levels = list(action)
     # In the order of the table: a row that turns out inert can make a later one inert.
     for position, row in enumerate(PARAMETERS):
         if row.needs is not None and getattr(settings, row.needs[0]) not in row.needs[1]:

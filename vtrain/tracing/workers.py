@@ -269,15 +269,21 @@ def _check_program() -> None:
     would do so there again, and each of those workers would die and be replaced for ever.
 
     Raises:
-        UsageError: The file guards nothing.
+        UsageError: The file guards nothing, or there is no file.
     """
-    name = getattr(sys.modules["__main__"], "__file__", None)
+    main = sys.modules["__main__"]
+    name = getattr(main, "__file__", None)
     if name is None:  # typed in, or `python -c`: workers import nothing
         return
     try:
         guarded = "__name__" in Path(name).read_text("utf-8", "replace")
-    except OSError:  # from an archive or standard input: workers cannot import it either
-        return
+    except OSError as error:
+        if main.__spec__ is not None:  # in an archive: workers import it by its name
+            return
+        raise UsageError(
+            f"The running program ({name}) is not in a file, and worker processes import it.",
+            hint="Save it as a file and run that.",
+        ) from error
     if not guarded:
         raise UsageError(
             f"{name} measures with worker processes, which import it and would start it again.",

@@ -16,7 +16,7 @@ from stable_baselines3.common.logger import KVWriter, Logger
 
 from vtrain.config.schema import Config, PPOConfig
 from vtrain.training.finite import check_losses, check_model, watch
-from vtrain.training.sharing import SharedRollout, share
+from vtrain.training.sharing import SharedRollout, StatesOncePolicy, share
 from vtrain.training.vec_env import FinishedEpisode, TraceVecEnv
 
 
@@ -62,7 +62,7 @@ def make_model(
         )
 
     model = PPO(
-        "MlpPolicy",
+        StatesOncePolicy,
         env,
         learning_rate=learning_rate,
         n_steps=config.n_steps,
