@@ -79,10 +79,10 @@ class Known:
         best = max(seen, key=lambda action: self.native[image, action].utility(taste, scoring))
         return self.true[image, best]
 
-    def best(self, image: str, taste: float) -> float:
-        """The highest utility that is known."""
+    def best(self, image: str, taste: float) -> Measurement:
+        """The one of the highest utility that is known."""
         scoring = self.config.scoring
-        return max(measurement.utility(taste, scoring) for measurement in self.by_image[image])
+        return max(self.by_image[image], key=lambda one: one.utility(taste, scoring))
 
 
 def main() -> None:
@@ -217,15 +217,21 @@ def front(
     fixed = points(known, BEST_FIXED, 1, tastes)
     print(f"Fixed settings: appearance and bytes at {', '.join(map(str, tastes))}")
     print("  " + "  ".join(f"{looks:.2f} {2**size:.0f}" for looks, size in fixed))
+    every = known.config.environment.tastes
+    fronts = {
+        f"{policy}@{budget}": points(known, policy, budget, every)
+        for policy in policies
+        for budget in budgets
+    }
+    # What there is to win: nobody can choose better than the best of all that was looked at.
+    best = [[known.best(entry.id, taste) for entry in known.entries] for taste in every]
+    fronts["best-known"] = [mean_point(kept) for kept in best]
     found = {}
-    for policy in policies:
-        for budget in budgets:
-            own = points(known, policy, budget, known.config.environment.tastes)
-            ratios = bytes_at_equal_looks(fixed, own)
-            found[f"{policy}@{budget}"] = ratios
-            text = "  ".join("not reached" if r is None else f"{r:.2f}" for r in ratios)
-            print(f"{policy}, {budget} traces: {text}", end="   ")
-            print("(" + "  ".join(f"{looks:.2f} {2**size:.0f}" for looks, size in own) + ")")
+    for name, own in fronts.items():
+        found[name] = ratios = bytes_at_equal_looks(fixed, own)
+        text = "  ".join("not reached" if r is None else f"{r:.2f}" for r in ratios)
+        print(f"{name}: {text}", end="   ")
+        print("(" + "  ".join(f"{looks:.2f} {2**size:.0f}" for looks, size in own) + ")")
     return found
 
 
@@ -233,12 +239,16 @@ def points(
     known: Known, chooser: str, budget: int, tastes: Sequence[float]
 ) -> list[tuple[float, float]]:
     """Mean appearance and mean binary logarithm of the bytes, at each taste."""
-    found = []
-    for taste in tastes:
-        kept = [known.kept(chooser, entry.id, taste, budget) for entry in known.entries]
-        looks = float(np.mean([one.appearance for one in kept]))
-        found.append((looks, float(np.mean([np.log2(one.bytes) for one in kept]))))
-    return found
+    return [
+        mean_point([known.kept(chooser, entry.id, taste, budget) for entry in known.entries])
+        for taste in tastes
+    ]
+
+
+def mean_point(kept: Sequence[Measurement]) -> tuple[float, float]:
+    """Mean appearance and mean binary logarithm of the bytes."""
+    looks = float(np.mean([one.appearance for one in kept]))
+    return looks, float(np.mean([np.log2(one.bytes) for one in kept]))
 
 
 def gap(
@@ -248,7 +258,7 @@ def gap(
     tastes, scoring = grid(known.config), known.config.scoring
     pairs = [(entry, taste) for taste in tastes for entry in known.entries]
     fixed = [known.kept(BEST_FIXED, e.id, t, 1).utility(t, scoring) for e, t in pairs]
-    best = [known.best(entry.id, taste) for entry, taste in pairs]
+    best = [known.best(e.id, t).utility(t, scoring) for e, t in pairs]
     brands = [entry.brand for entry, _ in pairs]
     print(f"Mean gap: {np.mean(np.array(best) - fixed):.2f} in utility")
     found = {}

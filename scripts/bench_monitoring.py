@@ -5,13 +5,16 @@
     python -m scripts.bench_monitoring advice
     python -m scripts.bench_monitoring load [--points 100000] [--rounds 3]
     python -m scripts.bench_monitoring clients [--clients 200] [--seconds 60]
+    python -m scripts.bench_monitoring beside [--clients 200] [--rounds 4]
 
 `overhead` lets two processes compute under a sampler and prints the sampler's CPU time as a share
 of one core, without its start. `training` trains on sample logos with a sampler and without, in
 turn, and prints the ratio of their speeds. `advice` trains in situations that are made to be bad,
 follows the advice that comes first, trains again, and prints the gain that was promised beside the
 one that came of it. `load` opens the dashboard of a run of many updates in a headless Chromium, and
-`clients` connects slow clients to it; both are in `scripts/bench_dashboard.py`.
+`clients` connects slow clients to it; both are in `scripts/bench_dashboard.py`. `beside` trains
+alone, beside a dashboard with slow clients, and beside one that is killed half-way, in turn, and
+prints the ratios of the speeds.
 
 Run it on an idle machine.
 """
@@ -23,9 +26,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -38,6 +43,8 @@ from vtrain.monitoring.report import report
 from vtrain.monitoring.supervise import start_sampler
 from vtrain.rundir import RunDirectory, read_jsonl
 from vtrain.training.train import train
+
+_Company = Callable[[RunDirectory], AbstractContextManager[object]]
 
 COMMON = (
     "data.input_size=64",
@@ -123,6 +130,64 @@ def advice() -> None:
             )
 
 
+def beside(clients: int, rounds: int) -> None:
+    """Print the speed of training beside a dashboard with slow clients over that alone."""
+    ways: dict[str, _Company] = {
+        "alone": nullcontext,
+        f"beside {clients} slow clients": partial(_followed, clients, None),
+        f"beside {clients} slow clients of a server that is killed": partial(
+            _followed, clients, 5.0
+        ),
+    }
+    speeds: dict[str, list[float]] = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = make(Path(folder) / "prepared")
+        for turn in range(rounds):
+            order = list(ways) if turn % 2 == 0 else list(reversed(ways))
+            for name in order:
+                speed = trained(prepared, ("ppo.total_traces=4096",), None, ways[name])[0]
+                speeds[name].append(speed)
+                print(f"round {turn + 1}, {name}: {speed:.1f} traces/s", flush=True)
+    alone = speeds.pop("alone")
+    for name, found in speeds.items():
+        ratio = median(one / other for one, other in zip(found, alone, strict=True))
+        print(f"speed {name} over that alone: {ratio:.3f}, median of {rounds} rounds")
+
+
+@contextmanager
+def _followed(clients: int, killed_after: float | None, run: RunDirectory) -> Iterator[None]:
+    """A dashboard of the run, with clients that read a byte a second each."""
+    ended = threading.Event()
+    with bench_dashboard.serving(run) as server, ExitStack() as stack:
+        slow = [
+            stack.enter_context(bench_dashboard.connect(run, server, "")) for _ in range(clients)
+        ]
+
+        def read() -> None:
+            began = time.monotonic()
+            while not ended.wait(1.0):
+                if killed_after is not None and time.monotonic() - began > killed_after:
+                    server.process.kill()
+                for client in slow:
+                    with suppress(BlockingIOError, ConnectionResetError):
+                        client.recv(1)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        before, began = bench_dashboard.cpu(server.process), time.monotonic()
+        try:
+            yield
+        finally:
+            if killed_after is None:
+                share = bench_dashboard.cpu(server.process) - before
+                share /= time.monotonic() - began
+                still = [one.status for one in server.process.net_connections("tcp")]
+                print(f"the server took {share:.2%} of a core,", end=" ")
+                print(f"{still.count('ESTABLISHED')} clients connected at the end")
+            ended.set()
+            reader.join()
+
+
 def make(folder: Path) -> Path:
     """A run directory with prepared sample logos."""
     run = RunDirectory.create(folder, name="bench")
@@ -131,14 +196,25 @@ def make(folder: Path) -> Path:
 
 
 def trained(
-    prepared: Path, settings: Sequence[str], interval: float | None
+    prepared: Path,
+    settings: Sequence[str],
+    interval: float | None,
+    company: _Company = nullcontext,
 ) -> tuple[float, list[tuple[str, float]]]:
-    """Steps per second of a training from nothing, and the advice that its report gives."""
+    """Steps per second of a training from nothing, and the advice that its report gives.
+
+    Args:
+        prepared: A run directory with prepared data; a copy of it is trained on.
+        settings: ``KEY=VALUE`` words beyond the common ones.
+        interval: Of the sampler (s); None for none.
+        company: What goes on beside the training, of its run directory.
+    """
     config = load_config((), (*COMMON, *settings)).config
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(prepared, folder, dirs_exist_ok=True)
         run = RunDirectory.open(Path(folder))
-        with start_sampler(run, interval) if interval else nullcontext():
+        sampled = start_sampler(run, interval) if interval else nullcontext()
+        with sampled, company(run):
             train(config, run)
         records = read_jsonl(run.metrics)
         # The first update starts the workers.
@@ -150,7 +226,8 @@ def trained(
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("overhead", "training", "advice", "load", "clients"))
+    commands = ("overhead", "training", "advice", "load", "clients", "beside")
+    parser.add_argument("what", choices=commands)
     parser.add_argument("--points", type=int, default=100_000)
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -165,6 +242,8 @@ def main() -> None:
         bench_dashboard.load(options.points, options.rounds)
     elif options.what == "clients":
         bench_dashboard.clients(options.clients, options.seconds)
+    elif options.what == "beside":
+        beside(options.clients, options.rounds)
     else:
         advice()
 

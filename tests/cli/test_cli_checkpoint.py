@@ -34,8 +34,8 @@ def run(tmp_path: Path) -> RunDirectory:
 def test_list_shows_steps_and_marks(vtrain: Vtrain, run: RunDirectory) -> None:
     done = vtrain("checkpoint", "list", "--run", run.root)
 
-    assert (done.returncode, done.stdout) == (0, "")
-    lines = [line.split() for line in done.stderr.splitlines()[1:]]
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.split() for line in done.stdout.splitlines()[1:]]
     assert [(line[0], line[1], line[-1]) for line in lines] == [
         ("100", "0.500", "best"),
         ("200", "0.250", "latest"),

@@ -46,12 +46,12 @@ def test_stats_print_json_alone_on_standard_output(prepared: Path) -> None:
     }
 
 
-def test_people_get_a_table_on_standard_error(prepared: Path) -> None:
+def test_people_get_a_table_on_standard_output(prepared: Path) -> None:
     done = vtrain("stats", "--run", "run", folder=prepared)
 
-    assert done.stdout == ""
-    assert "gradient" in done.stderr
-    assert "12 brands" in done.stderr
+    assert done.stderr == ""
+    assert "gradient" in done.stdout
+    assert "12 brands" in done.stdout
 
 
 def test_show_draws_a_contact_sheet(prepared: Path) -> None:

@@ -52,27 +52,27 @@ def test_report_is_words_for_people(run: RunDirectory) -> None:
     done = vtrain("monitor", "report", "--run", run.root)
 
     assert done.returncode == 0
-    assert "512 traces" in done.stderr
-    assert done.stdout == ""
+    assert "512 traces" in done.stdout
+    assert done.stderr == ""
 
 
 def test_watch_once_shows_one_page_and_ends(run: RunDirectory) -> None:
     done = vtrain("monitor", "watch", "--run", run.root, "--once")
 
     assert done.returncode == 0
-    assert done.stderr.count("512 traces") == 1
+    assert done.stdout.count("512 traces") == 1
 
 
 def test_watch_rereads_the_run_until_it_is_interrupted(run: RunDirectory) -> None:
     command = [*VTRAIN, "monitor", "watch", "--run", str(run.root), "--interval", "0.2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert any("512 traces" in line for line in process.stderr)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("512 traces" in line for line in process.stdout)
         with JsonlWriter(run.metrics) as metrics:
             metrics.write({"update": 2, "traces": 1024, "stage": "simple", "failures": 0})
-        assert any("1024 traces" in line for line in process.stderr)
+        assert any("1024 traces" in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
-        process.stderr.read()
+        process.stdout.read()
 
     assert process.returncode == 0
 
@@ -103,7 +103,7 @@ def test_doctor_ends_with_1_when_something_does_not_work(
     done = CliRunner().invoke(app, ["doctor", "--folder", str(tmp_path)])
 
     assert done.exit_code == 1
-    assert "no picture came back. Reinstall" in done.stderr
+    assert "no picture came back. Reinstall" in done.stdout
 
 
 def test_doctor_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:

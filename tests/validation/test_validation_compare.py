@@ -98,9 +98,9 @@ def test_the_command_prints_figures_and_differences(
     done = compare(*(run.validation / judged(run)[0] for run in runs))
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert "At compact: each policy on the logos" in done.stderr
-    assert "Mean utility minus that of recipe, logo by logo" in done.stderr
-    assert re.search(r"compact +\d+ +-\d.* \d+\.\d+|e-\d+ +worse", done.stderr)
+    assert "At compact: each policy on the logos" in done.stdout
+    assert "Mean utility minus that of recipe, logo by logo" in done.stdout
+    assert re.search(r"compact +\d+ +-\d.* \d+\.\d+|e-\d+ +worse", done.stdout)
 
 
 def test_the_difference_is_that_of_the_utilities(runs: tuple[RunDirectory, RunDirectory]) -> None:

@@ -147,7 +147,7 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path) -> None:
     table, machine = command(), command("--json")
 
     assert (table.returncode, machine.returncode) == (0, 0), table.stderr
-    assert "Validations, the oldest first" in table.stderr
+    assert "Validations, the oldest first" in table.stdout
     told = json.loads(machine.stdout)
     assert [line["gain_interval"]["value"] for line in told["validations"]] == [
         line["gain"] for line in told["validations"]

@@ -11,7 +11,7 @@ import typer
 
 from vtrain.cli.bar import bar
 from vtrain.cli.options import ConfigOption, JsonOption, RunOption, SetOption
-from vtrain.cli.output import print_json, print_table, say
+from vtrain.cli.output import answer, print_json, print_table, say
 from vtrain.errors import quoted
 
 if TYPE_CHECKING:
@@ -331,22 +331,22 @@ def _print_info(info: Mapping[str, Any]) -> None:
     ]
     totals = [info["splits"][name] for name in SPLITS]
     print_table(("images", *SPLITS, "all"), [*rows, ("all", *totals, info["images"])])
-    say(
+    answer(
         f"{info['brands']} brands; {info['transparent']} images are transparent; "
         f"{info['with_larger_reference']} have a larger reference."
     )
     if info["category_from"].get("image"):
-        say(f"{info['category_from']['image']} categories were told from the pixels.")
+        answer(f"{info['category_from']['image']} categories were told from the pixels.")
     if info["look_alikes"]["images"]:
         found = info["look_alikes"]
-        say(f"{found['images']} images look like another one, in {found['groups']} groups.")
+        answer(f"{found['images']} images look like another one, in {found['groups']} groups.")
     if info["damaged_copies"]:
-        say(f"{info['damaged_copies']} damaged copies of training images were made.")
+        answer(f"{info['damaged_copies']} damaged copies of training images were made.")
     if info["quality"]["warn"]:
-        say(f"{info['quality']['warn']} images are warned about: {_listed(info['quality'])}.")
+        answer(f"{info['quality']['warn']} images are warned about: {_listed(info['quality'])}.")
         say("Look at them with: vtrain data show --warned -o warned.html")
     if info["rejected"]["total"]:
-        say(f"{info['rejected']['total']} files were left out: {_listed(info['rejected'])}.")
+        answer(f"{info['rejected']['total']} files were left out: {_listed(info['rejected'])}.")
         say("List them with: vtrain data show --rejected")
 
 
@@ -356,10 +356,12 @@ def _listed(counted: Mapping[str, Any]) -> str:
 
 def _print_measures(info: Mapping[str, Any]) -> None:
     if info["imbalance"] is not None:
-        say(f"The largest category has {info['imbalance']:.2g} times the images of the smallest.")
-    say("Formats: " + ", ".join(f"{name} {count}" for name, count in info["formats"].items()) + ".")
+        times = f"{info['imbalance']:.2g}"
+        answer(f"The largest category has {times} times the images of the smallest.")
+    formats = ", ".join(f"{name} {count}" for name, count in info["formats"].items())
+    answer(f"Formats: {formats}.")
     colours = ", ".join(f"{name} {count}" for name, count in info["main_colours"].items())
-    say(f"Main colours: {colours}.")
+    answer(f"Main colours: {colours}.")
     names = ("min", "p10", "median", "p90", "max")
     rows = [
         (measure, *(f"{found[name]:g}" for name in names))

@@ -50,7 +50,7 @@ def report(
     if as_json:
         print_json({**asdict(found), **({"plots": drawn} if plots else {})})
         return
-    console().print(render(found))
+    console(answer=True).print(render(found))
     for path in drawn:
         say(f"Drawn: {path}")
     if plots and not drawn:
@@ -81,7 +81,7 @@ def watch(
     from vtrain.monitoring.terminal import render
     from vtrain.rundir import RunDirectory
 
-    directory, screen = RunDirectory.open(run), console()
+    directory, screen = RunDirectory.open(run), console(answer=True)
     if once:
         screen.print(render(read_report(directory)))
         return

@@ -1,4 +1,4 @@
-"""What commands print: words for people on standard error, data on standard output."""
+"""What commands print: what was asked for on standard output, all other words on standard error."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def console() -> Console:
-    """A console for people; it writes to standard error and takes text literally."""
+_WIDEST = 10_000
+"""Width of a table that no terminal shows (characters)."""
+
+
+def console(*, answer: bool = False) -> Console:
+    """A console that takes text literally.
+
+    Args:
+        answer: Whether it is for what was asked for, and writes to standard output; else it is for
+            what is told besides, and writes to standard error.
+    """
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, highlight=False)
+    return Console(stderr=not answer, markup=False, highlight=False)
 
 
 def say(text: str) -> None:
@@ -24,6 +33,11 @@ def say(text: str) -> None:
     # Not by Typer, which takes longer to load than a logo to trace.
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def answer(text: str) -> None:
+    """Print lines that were asked for."""
+    sys.stdout.write(text + "\n")
 
 
 def print_json(obj: Mapping[str, Any], *, schema: int = 1) -> None:
@@ -40,4 +54,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
         table.add_column(column)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    console().print(table)
+    screen = console(answer=True)
+    # Piped on, a row is a line: nobody's screen has to hold it.
+    screen.print(table, width=None if screen.is_terminal else _WIDEST)

@@ -211,7 +211,7 @@ def compare(
 
     Example: vtrain validate compare runs/one runs/two -o comparison
     """
-    from vtrain.cli.output import print_json, say
+    from vtrain.cli.output import answer, print_json, say
     from vtrain.validation.compare import (
         PAGE,
         compare_runs,
@@ -226,7 +226,7 @@ def compare(
     if as_json:
         print_json(comparison_json(found))
         return
-    say(comparison_text(found))
+    answer(comparison_text(found))
     if output is not None:
         say(f"Report: {output / PAGE}")
 
@@ -250,7 +250,7 @@ def history(
 
     Example: vtrain validate history runs/monday runs/today
     """
-    from vtrain.cli.output import print_json, say
+    from vtrain.cli.output import answer, print_json
     from vtrain.rundir import RunDirectory
     from vtrain.validation.history import history_json, history_of, history_text
 
@@ -258,7 +258,7 @@ def history(
     if as_json:
         print_json(history_json(found))
     else:
-        say(history_text(found))
+        answer(history_text(found))
 
 
 def _seconds(text: str | None, option: str) -> float:

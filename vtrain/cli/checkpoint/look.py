@@ -10,7 +10,7 @@ import typer
 
 from vtrain.cli.checkpoint.app import WhichArgument, app, open_store
 from vtrain.cli.options import JsonOption, RunOption
-from vtrain.cli.output import print_json, print_table, say
+from vtrain.cli.output import answer, print_json, print_table, say
 
 if TYPE_CHECKING:
     from vtrain.checkpoints.store import Checkpoint, CheckpointStore
@@ -113,7 +113,7 @@ def verify(
         print_json({"checked": list(problems), "problems": bad, "resume": proof})
     else:
         for name, listed in problems.items():
-            say(f"{name}: {'; '.join(listed) if listed else 'whole'}")
+            answer(f"{name}: {'; '.join(listed) if listed else 'whole'}")
     if bad:
         raise CheckpointError(
             f"{len(bad)} of {len(problems)} checkpoints in {store.folder} cannot be used.",
@@ -129,7 +129,7 @@ def verify(
             hint="A resume is not exact on this machine; report its versions and processor.",
         )
     if proof and not as_json:
-        say(f"Two updates from {found[-1].name} end alike ({proof['first'][:16]}).")
+        answer(f"Two updates from {found[-1].name} end alike ({proof['first'][:16]}).")
 
 
 @app.command()
@@ -173,7 +173,7 @@ def diff(
         )
         return
     if not changes and not moved:
-        say(f"{one.path} and {other.path} are alike.")
+        answer(f"{one.path} and {other.path} are alike.")
         return
     if changes:
         rows = ((item.what, str(item.before), str(item.after)) for item in changes)
