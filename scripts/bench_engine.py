@@ -1,6 +1,7 @@
 """The measuring engine against the bare tracer and against the naive pipeline, in one run.
 
-    python scripts/bench_engine.py [--run RUN] [--images 32] [--parts] [--flame FILE.svg]
+    python scripts/bench_engine.py [--run RUN] [--images 32] [--rounds 3] [--parts | --rates]
+        [--flame FILE.svg]
 
 RUN is a run directory with prepared data; without one, procedural logos are drawn. Every image is
 measured with four settings, from VTracer's default to three times the size. Prints
@@ -71,7 +72,6 @@ SETTINGS = {
     "prepared, 3x, polygon": replace(RECIPE, upscale=3),
 }
 PARTS = ("trace", "encode", "prepare", "render", "score")
-ROUNDS = 3
 SECONDS = 12.0
 """Time for each count of training steps (s)."""
 
@@ -81,7 +81,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, help="run directory with prepared data")
     parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3, help="of measurements a second")
     parser.add_argument("--parts", action="store_true", help="only the parts of a measurement")
+    parser.add_argument("--rates", action="store_true", help="only measurements a second")
     parser.add_argument("--flame", type=Path, help="record a flame graph here instead")
     arguments = parser.parse_args()
     if arguments.flame:
@@ -94,10 +96,13 @@ def main() -> None:
         entries = sorted(Catalog.load(run.catalog).entries, key=lambda entry: entry.id)
         images = [entry.id for entry in entries[: arguments.images]]
         warm_up()
-        print_parts(ImageStore(run.images), images)
+        if not arguments.rates:
+            print_parts(ImageStore(run.images), images)
         if arguments.parts:
             return
-        rates = print_rates(run, images)
+        rates = print_rates(run, images, arguments.rounds)
+        if arguments.rates:
+            return
         print_naive(run, images, rates, Path(folder))
 
 
@@ -168,13 +173,13 @@ def sized(rgba: Rgba, side: int) -> Rgba:
     return resize(rgba, *size, kind="area" if scale < 1 else "lanczos")
 
 
-def print_rates(run: RunDirectory, images: list[str]) -> dict[int, float]:
+def print_rates(run: RunDirectory, images: list[str], count_of_rounds: int) -> dict[int, float]:
     """Measurements per second; those of the engine by the number of workers.
 
     In rounds, since the machine's own speed moves by a tenth: the medians of each round's ratios.
     """
     rounds = []
-    for number in range(ROUNDS):
+    for number in range(count_of_rounds):
         found: dict[tuple[str, int], float] = {}
         for count in (1, 2):
             found["bare traces", count] = bare_rate(run, images, count)
@@ -184,15 +189,19 @@ def print_rates(run: RunDirectory, images: list[str]) -> dict[int, float]:
             found["the engine, asked again", count] = again
             found["a new engine on the same cache file", count] = stored
         rounds.append(found)
-        print(f"Round {number + 1} of {ROUNDS}", flush=True)
+        print(f"Round {number + 1} of {count_of_rounds}", flush=True)
 
-    print("\n| | processes | a second | over one | bare traces in its time, each process |")
-    print("| --- | --- | --- | --- | --- |")
+    columns = ("", "processes", "a second", "over one", "of what bare traces gain")
+    print(f"\n| {' | '.join((*columns, 'bare traces in its time, each process'))} |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for name, count in rounds[0]:
         rate = median(found[name, count] for found in rounds)
-        over_one = median(found[name, count] / found[name, 1] for found in rounds)
+        gains = [found[name, count] / found[name, 1] for found in rounds]
+        possible = [found["bare traces", count] / found["bare traces", 1] for found in rounds]
+        share = median(one / most for one, most in zip(gains, possible, strict=True))
         bare = median(found["bare traces", count] / found[name, count] for found in rounds)
-        print(f"| {name} | {count} | {rate:.1f} | {over_one:.2f} | {bare:.2f} |", flush=True)
+        print(f"| {name} | {count} | {rate:.1f} | {median(gains):.2f}", end="")
+        print(f" | {share:.2f} | {bare:.2f} |", flush=True)
     print(f"\nHanding a measurement out and back: {1e3 * transfer_time():.2f} ms\n")
     made = "the engine, new images"
     return {count: median(found[made, count] for found in rounds) for count in (1, 2)}

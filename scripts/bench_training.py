@@ -1,6 +1,6 @@
 """A real training against the engine's own time for its traces, and a validation asked again.
 
-    python -m scripts.bench_training --run RUN [--updates 12] [--workers 2]
+    python -m scripts.bench_training --run RUN [--updates 24] [--workers 2]
 
 RUN is a run directory with prepared data; a copy of it is trained on, from nothing. Every call of
 the engine is recorded from the first update to the end, checks included. Then a new engine without
@@ -72,7 +72,7 @@ def main() -> None:
     """Train, replay, validate and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="run directory with prepared data")
-    parser.add_argument("--updates", type=int, default=12)
+    parser.add_argument("--updates", type=int, default=24)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
