@@ -56,10 +56,11 @@ test: lint  ## lint and the fast tests, with coverage
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE)
 
 test-ci: test  ## test, then the injected faults: what fits in 25 minutes
-	$(BIN)/python -m pytest -n $(JOBS) -m faults
+	@# Some take minutes and some seconds: whoever is done takes from the others.
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m faults
 
 test-all: test  ## test, then the slow tests and the injected faults
-	$(BIN)/python -m pytest -n $(JOBS) -m 'slow or faults'
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'slow or faults'
 
 lint: $(STAMP)  ## ruff, mypy, and whether the generated pages are current
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ from vtrain.rundir import read_jsonl, write_text
 pytestmark = pytest.mark.faults
 
 TIMES = int(os.environ.get("VTRAIN_FAULTS", "1"))
-KILLS = 20 * TIMES
+KILLS = 12 if TIMES == 1 else 20 * TIMES
 PHASES = {"rollout": (3, 7), "update": (5, 13), "validation": (1, 2), "save": (9, 14)}
 """Calls at which each phase is struck by a kill."""
 CALLS = {"rollout": 8, "update": 19, "validation": 3, "save": 30}
