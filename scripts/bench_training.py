@@ -1,12 +1,14 @@
 """A real training against the engine's own time for its traces, and a validation asked again.
 
     python -m scripts.bench_training --run RUN [--updates 24] [--workers 2]
+    python -m scripts.bench_training --run RUN --checkpoint latest [--workers 2]
 
 RUN is a run directory with prepared data; a copy of it is trained on, from nothing. Every call of
 the engine is recorded from the first update to the end, checks included. Then a new engine without
 any cache measures the same requests: call by call, and all of them at once. Prints the training's
 time over both. After that the run is validated twice, each time with an engine of its own: first
-without measurements, then with those of the first.
+without measurements, then with those of the first. With --checkpoint nothing is trained, and that
+checkpoint of RUN is validated.
 
 Compare ratios, not seconds.
 """
@@ -74,20 +76,23 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="run directory with prepared data")
     parser.add_argument("--updates", type=int, default=24)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--checkpoint", help="validate this one of RUN, and train nothing")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-        run = copied(arguments.run, Path(folder) / "run")
-        print_training(run, arguments.updates, arguments.workers)
-        print_validation(run)
+        target = Path(folder) / "run"
+        if arguments.checkpoint:
+            run = copied(arguments.run, target, "measurements*", "validation")
+        else:
+            trained = ("table.json", "checkpoints", "metrics.jsonl")
+            run = copied(arguments.run, target, "measurements*", "validation", *trained)
+            print_training(run, arguments.updates, arguments.workers)
+        print_validation(run, arguments.checkpoint or "best", arguments.workers)
 
 
-def copied(source: Path, target: Path) -> RunDirectory:
-    """A copy of a run's data, without what was measured or trained."""
-    skipped = shutil.ignore_patterns(
-        "measurements*", "table.json", "checkpoints", "validation", "metrics.jsonl"
-    )
-    shutil.copytree(source, target, ignore=skipped)
+def copied(source: Path, target: Path, *skipped: str) -> RunDirectory:
+    """A copy of a run without some of its files."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*skipped))
     return RunDirectory.open(target)
 
 
@@ -128,22 +133,25 @@ def print_training(run: RunDirectory, updates: int, workers: int) -> None:
         print(f"| {name} | {seconds:.1f} | {wall / seconds:.3f} |", flush=True)
 
 
-def print_validation(run: RunDirectory) -> None:
+def print_validation(run: RunDirectory, checkpoint: str, workers: int) -> None:
     """A validation without measurements, and the same again by a new engine."""
     for left in run.data_cache.glob("measurements*"):
         left.unlink()
-    config = load_config((), ("resources.workers=1",)).config
+    config = load_config((), (f"resources.workers={workers}",)).config
     whole, measuring = [], []
     for _ in range(2):
         recorder = Recorder()
         start = recorder.began = time.perf_counter()
-        images = validate(run, config).record.images
+        images = validate(run, config, checkpoint=checkpoint).record.images
         whole.append(time.perf_counter() - start)
         measuring.append(recorder.waiting)
         recorder.end()
     print(f"\nA validation ({images} images): {measuring[0]:.2f} s of measuring, again", end=" ")
     print(f"{measuring[1]:.3f} s: {measuring[0] / measuring[1]:.0f} times faster.", end=" ")
-    print(f"With plots and page: {whole[0]:.1f} s, and {whole[1]:.1f} s.")
+    print(
+        f"With plots and page: {whole[0]:.1f} s ({whole[0] / measuring[0]:.3f} times the", end=" "
+    )
+    print(f"measuring), and {whole[1]:.1f} s.")
 
 
 if __name__ == "__main__":
