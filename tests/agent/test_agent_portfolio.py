@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 from vtrain.agent.network import PolicyNetwork, policy_arrays
 from vtrain.agent.portfolio import Portfolio, in_turn
 from vtrain.environment.features import FEATURES
-from vtrain.environment.observation import OBSERVATION_SIZE, Normaliser
+from vtrain.environment.observation import (
+    OBSERVATION_NAMES,
+    OBSERVATION_SIZE,
+    Normaliser,
+    observe,
+)
 from vtrain.errors import CheckpointError
 from vtrain.tracing.parameters import ACTION_LEVELS, PRESETS, canonical, encode_settings
 
@@ -42,18 +47,38 @@ def test_a_policy_keeps_its_portfolio() -> None:
     assert PolicyNetwork.from_arrays(arrays(None), name="none").portfolio is None
 
 
-def test_one_trace_is_the_policys_own_and_more_are_tried_in_turn() -> None:
+def test_one_trace_is_the_policys_own_and_then_others_are_tried_too() -> None:
     network = PolicyNetwork.from_arrays(arrays(PORTFOLIO), name="policy")
-    seen = np.zeros(OBSERVATION_SIZE, np.float32)
-    own = network.most_probable(seen, 3)
+    image = np.zeros(len(FEATURES), np.float32)
+    own = network.most_probable(observe(image, 1.2), 3)
 
-    assert network.candidates(seen, 1.2, 1) == own[:1]
-    assert network.candidates(seen, 1.2, 4) == [own[0], TWO, own[1], THREE]
-    assert len(network.candidates(seen, 1.2, 40)) == 40
+    assert network.candidates(image, 1.2, 1) == own[:1]
+    # This policy chooses the same at every taste.
+    assert network.candidates(image, 1.2, 4) == [own[0], TWO, THREE, own[1]]
+    assert len(network.candidates(image, 1.2, 40)) == 40
+
+
+def test_what_the_policy_does_at_a_finer_taste_comes_next_and_at_a_coarser_one_later() -> None:
+    by_taste = arrays(Portfolio((1.2,), ((ONE, TWO, THREE),)))
+    by_taste["mlp_extractor.policy_net.0.weight"][0, OBSERVATION_NAMES.index("taste")] = 1.0
+    by_taste["mlp_extractor.policy_net.0.bias"][0] = -1.2
+    head = by_taste["action_net.weight"]
+    head[:, 0] = np.random.default_rng(2).normal(0.0, 9.0, len(head))
+    network = PolicyNetwork.from_arrays(by_taste, name="policy")
+    image = np.zeros(len(FEATURES), np.float32)
+    finer, own, coarser = (
+        network.candidates(image, taste, 1)[0] for taste in (1.2 / 1.7, 1.2, 1.2 * 1.7)
+    )
+
+    found = network.candidates(image, 1.2, 8)
+
+    assert len({finer, own, coarser, ONE, TWO, THREE}) == 6
+    assert found[:6] == [own, finer, ONE, TWO, THREE, coarser]
+    assert len(set(found)) == 8
 
 
 def test_in_turn_gives_each_once() -> None:
-    assert in_turn([ONE, TWO], (ONE, THREE, TWO), 9) == [ONE, TWO, THREE]
+    assert in_turn([ONE, TWO], (ONE, THREE, TWO)) == [ONE, TWO, THREE]
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ class TraceAgent:
             count: Actions wanted, at least 1.
         """
         normalised = self.network.normaliser.apply(image_features)
-        return self.network.candidates(observe(normalised, taste), taste, count)
+        return self.network.candidates(normalised, taste, count)
 
     def draw(self, image_features: Vector, taste: float, seed: int) -> Action:
         """An action drawn from the policy instead of its most probable one.

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.agent.portfolio import Portfolio, in_turn
+from vtrain.config.tastes import MOST_LAMBDA
 from vtrain.environment.features import FEATURES
-from vtrain.environment.observation import OBSERVATION_SIZE, Normaliser, Vector
+from vtrain.environment.observation import OBSERVATION_SIZE, Normaliser, Vector, observe
 from vtrain.errors import CheckpointError
 from vtrain.tracing.parameters import ACTION_LEVELS, TABLE_DIGEST, Action, canonical
 
@@ -24,6 +25,10 @@ _HIDDEN = "mlp_extractor.policy_net.{}.{}"
 _HEAD = "action_net.{}"
 _MEAN, _SCALE = "normaliser.mean", "normaliser.scale"
 _DIGEST, _SIDE = "meta.table_digest", "meta.input_size"
+_NEAR = 1.7
+"""Ratio of a taste to those beside it."""
+_HEAD_OF_PORTFOLIO = 3
+"""Settings of the portfolio that come before the policy's choice at a coarser taste (count)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +112,30 @@ class PolicyNetwork:
         rows = np.split(logits, np.cumsum(ACTION_LEVELS)[:-1])
         return [row - row.max() - np.log(np.exp(row - row.max()).sum()) for row in rows]
 
-    def candidates(self, observation: Vector, taste: float, count: int) -> list[Action]:
+    def candidates(self, normalised: Vector, taste: float, count: int) -> list[Action]:
         """The actions to try, in canonical form, most promising first, all distinct.
 
-        Its own by probability, and those of the portfolio, in turn: the most probable ones are
-        much alike, and where the first does not do the second seldom does.
+        Its own most probable ones are much alike, and where the first does not do the second seldom
+        does. So after the first come what it does at a finer taste, where that turns out cheap, the
+        head of the portfolio, and what it does at a coarser taste; then its own and those of the
+        portfolio in turn.
 
         Args:
-            observation: Shape (OBSERVATION_SIZE,).
-            taste: The lambda of the observation.
+            normalised: Features after `Normaliser.apply`.
+            taste: Lambda.
             count: At least 1.
         """
-        own = self.most_probable(observation, count)
-        return in_turn(own, self.portfolio.at(taste), count) if self.portfolio else own
+        own = self.most_probable(observe(normalised, taste), count)
+        if count == 1:
+            return own
+        finer, coarser = (
+            self.most_probable(observe(normalised, min(MOST_LAMBDA, taste * factor)), 1)
+            for factor in (1 / _NEAR, _NEAR)
+        )
+        portfolio = list(self.portfolio.at(taste)) if self.portfolio else []
+        head = [*own[:1], *finer, *portfolio[:_HEAD_OF_PORTFOLIO], *coarser]
+        rest = in_turn(portfolio[_HEAD_OF_PORTFOLIO:], own[1:])
+        return list(dict.fromkeys((*head, *rest)))[:count]
 
     def most_probable(self, observation: Vector, count: int) -> list[Action]:
         """The `count` most probable actions in canonical form, most probable first, all distinct.

@@ -5,7 +5,7 @@ They were found on training images (`vtrain.validation.table`), and are kept wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +74,9 @@ class Portfolio:
         )
 
 
-def in_turn(first: list[Action], second: tuple[Action, ...], count: int) -> list[Action]:
-    """At most `count` different actions, one of each in turn, beginning with the first's."""
+def in_turn(first: Sequence[Action], second: Sequence[Action]) -> list[Action]:
+    """All different actions, one of each in turn, beginning with the first's."""
     found: dict[Action, None] = {}
     for place in range(max(len(first), len(second))):
         found |= dict.fromkeys((*first[place : place + 1], *second[place : place + 1]))
-    return list(found)[:count]
+    return list(found)
