@@ -1,12 +1,18 @@
 """What the dashboard takes: to show a long run, and to serve many slow clients.
 
-The commands are those of `scripts/bench_monitoring.py`: `load` and `clients`.
+The commands are those of `scripts/bench_monitoring.py`: `load` and `clients`. By itself,
+
+    python -m scripts.bench_dashboard RUN ADDRESS COUNT
+
+follows a run that is served at an address with so many clients, each reading a byte a second, at
+the lowest priority, until it is killed. It prints a line when all are connected.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import socket
 import subprocess
@@ -18,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
@@ -297,8 +303,28 @@ def sample(number: int, source: random.Random) -> dict[str, Any]:
     }
 
 
+def follow_slowly(run: RunDirectory, server: Server, count: int) -> NoReturn:
+    """Be so many slow clients, as if on other machines: everything else goes first."""
+    os.nice(19)
+    slow = [connect(run, server, "") for _ in range(count)]
+    print("connected", flush=True)
+    while True:
+        for client in slow:
+            with contextlib.suppress(BlockingIOError, ConnectionResetError):
+                client.recv(1)
+        time.sleep(1.0)
+
+
 def profile(folder: Path, turn: int) -> Path:
     """An empty folder for a browser's profile."""
     path = folder / f"profile-{turn}"
     path.mkdir()
     return path
+
+
+if __name__ == "__main__":
+    follow_slowly(
+        RunDirectory(Path(sys.argv[1])),
+        Server(psutil.Process(), sys.argv[2]),
+        int(sys.argv[3]),
+    )

@@ -38,8 +38,16 @@ from vtrain.environment.measurement import Measurement, Request, failed
 from vtrain.environment.observation import observe
 from vtrain.scoring.utility import cost
 from vtrain.tracing.parameters import ACTION_LEVELS, canonical
+from vtrain.training.averaging import WeightAverage
 from vtrain.training.curriculum import Curriculum
-from vtrain.training.model import make_model, shares_traces, start, updates
+from vtrain.training.model import (
+    load_policy_weights,
+    make_model,
+    policy_weights,
+    shares_traces,
+    start,
+    updates,
+)
 from vtrain.training.problem import Problem, load_problem, new_table
 from vtrain.training.vec_env import TraceVecEnv
 from vtrain.training.warm_start import fit_table
@@ -274,14 +282,20 @@ def trained(config: Config, run: RunDirectory, world: World) -> list[tuple[float
         config=config.ppo.warm_start,
         seed=config.seed,
     )
+    average = WeightAverage(config.ppo.average_updates)
+    average.start(policy_weights(model))
     judge = Judge(world, problem, table)
     curve: list[tuple[float, float]] = []
     learning = updates(model, env, total=config.ppo.total_traces, shares=shares_traces(config))
     for update in learning:
         curriculum.after_update([episode.gain for episode in update.episodes])
+        newest = policy_weights(model)
+        average.add(newest)
         if 5 * model.num_timesteps >= (len(curve) + 1) * config.ppo.total_traces:
+            load_policy_weights(model, average.weights)
             policy = model.policy
             curve.append((judge.gain(policy, seen=False), judge.gain(policy, seen=True)))
+            load_policy_weights(model, newest)
     return curve
 
 

@@ -52,6 +52,7 @@ def figures(run: Path) -> tuple[str, list[dict[str, Any]]]:
     store = CheckpointStore(run / "checkpoints")
     loaded = store.load(store.resolve("latest"))
     state = ExactState(
+        loaded.tensors["learner"],
         loaded.tensors["policy"],
         loaded.tensors["optimizer"],
         loaded.tensors["generators"],

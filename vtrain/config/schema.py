@@ -102,6 +102,12 @@ class PPOConfig(Section):
         description="Whether each trace counts for every taste that its image is drawn with in a "
         "step (environment.repeats); with episodes of one trace.",
     )
+    average_updates: int = Field(
+        20,
+        ge=1,
+        description="Updates that the policy in use is averaged over; 1 for the newest alone "
+        "(count).",
+    )
     clip_range: Positive = Field(0.2, description="PPO's clip of the probability ratio.")
     ent_coef: float = Field(0.015, ge=0.0, description="Weight of the entropy bonus.")
     vf_coef: float = Field(0.5, ge=0.0, description="Weight of the value loss.")

@@ -52,7 +52,8 @@ class Origin:
         """The exact state of training."""
         tensors = self.loaded.tensors
         return ExactState(
-            weights=tensors["policy"],
+            weights=tensors.get("learner", tensors["policy"]),
+            averaged=tensors["policy"],
             optimizer=tensors.get("optimizer", {}),
             generators=tensors["generators"],
             document=self.loaded.documents["state"],

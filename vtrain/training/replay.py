@@ -14,9 +14,10 @@ from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine, open_engine
 from vtrain.rundir import RunDirectory
+from vtrain.training.averaging import WeightAverage
 from vtrain.training.curriculum import Curriculum
 from vtrain.training.lineage import Origin
-from vtrain.training.model import make_model, shares_traces, start, updates
+from vtrain.training.model import make_model, policy_weights, shares_traces, start, updates
 from vtrain.training.problem import Problem, load_problem
 from vtrain.training.stages import carry_over
 from vtrain.training.state import ExactState, capture, restore
@@ -83,16 +84,19 @@ def _one_update(config: Config, problem: Problem, engine: Engine, origin: Origin
         membership=curriculum.membership,
     )
     model = make_model(env, config.ppo, seed=config.seed)
+    average = WeightAverage(config.ppo.average_updates)
     start(model, config.ppo.total_traces)
-    done = restore(origin.state, model, env, curriculum)
+    done = restore(origin.state, model, env, curriculum, average)
     if curriculum.wants_best:
-        carry_over(model, CheckpointStore(origin.run / "checkpoints"), origin.best)
+        if carry_over(model, CheckpointStore(origin.run / "checkpoints"), origin.best):
+            average.start(policy_weights(model))
         curriculum.carried_over()
     # At the end of a training there is no update left: the next one is made all the same.
     total = max(config.ppo.total_traces, model.num_timesteps + 1)
     update = next(iter(updates(model, env, total=total, shares=shares_traces(config))))
+    average.add(policy_weights(model))
     curriculum.after_update([episode.gain for episode in update.episodes])
-    return capture(model, env, curriculum, update=done + 1)
+    return capture(model, env, curriculum, average, update=done + 1)
 
 
 def state_digest(state: ExactState) -> str:
@@ -100,6 +104,7 @@ def state_digest(state: ExactState) -> str:
     digest = hashlib.sha256()
     groups: dict[str, dict[str, Any]] = {
         "weights": state.weights,
+        "averaged": state.averaged,
         "optimizer": state.optimizer,
         "generators": state.generators,
     }

@@ -68,7 +68,7 @@ class Saving:
     def policy(self, state: ExactState) -> dict[str, NDArray[Any]]:
         """The arrays of ``policy.safetensors``."""
         return policy_arrays(
-            state.weights,
+            state.averaged,
             self._problem.rules.normaliser,
             input_size=self._config.data.input_size,
             portfolio=self.portfolio,
@@ -81,8 +81,8 @@ class Saving:
             CheckpointError: It does not.
         """
         kept = self._config.checkpoints
-        # Adam keeps two moments of each weight.
-        each = 3 * sum(array.nbytes for array in weights.values()) + _OVERHEAD
+        # Each weight is there as learned and as averaged, and Adam keeps two moments of it.
+        each = 4 * sum(array.nbytes for array in weights.values()) + _OVERHEAD
         count = kept.keep_last + kept.keep_best + 1
         if kept.keep_every:
             ppo = self._config.ppo
@@ -154,6 +154,7 @@ class Saving:
         """Tensors, documents and facts of a checkpoint."""
         tensors = {
             "policy": self.policy(state),
+            "learner": state.weights,
             "optimizer": state.optimizer,
             "generators": state.generators,
         }

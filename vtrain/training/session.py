@@ -20,6 +20,7 @@ from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
 from vtrain.errors import CheckpointError, NonFiniteError, Stopped, StorageError
 from vtrain.rundir import JsonlWriter, RunDirectory, write_jsonl
+from vtrain.training.averaging import WeightAverage
 from vtrain.training.check import Check, check_policy
 from vtrain.training.curriculum import Curriculum, StageResult
 from vtrain.training.curve import continue_curve
@@ -98,6 +99,7 @@ class Session:
             seed=config.seed,
             writers=tensorboard_writers(run.root / "tensorboard"),
         )
+        self._average = WeightAverage(config.ppo.average_updates)
         self._clock = Clock()
         self._update = 0
         self._defaults: dict[str, Measurement] = {}
@@ -204,7 +206,9 @@ class Session:
                 longest = max(longest, time.monotonic() - began)
 
     def _capture(self) -> ExactState:
-        state = capture(self._model, self._env, self._curriculum, update=self._update)
+        state = capture(
+            self._model, self._env, self._curriculum, self._average, update=self._update
+        )
         state.document["early_stopping"] = self._early.state()
         since_check = self._check_due.state()
         if since_check is not None:
@@ -227,7 +231,9 @@ class Session:
         """Put the policy where learning starts: resumed, forked, or fitted to the table."""
         if self._origin and self._origin.resumed:
             self._origin.give_policy(self._model)
-            self._update = restore(self._origin.state, self._model, self._env, self._curriculum)
+            self._update = restore(
+                self._origin.state, self._model, self._env, self._curriculum, self._average
+            )
             self._saving.best = self._origin.best
             self._early.restore(self._origin.state.document.get("early_stopping"))
             self._check_due.restore(self._origin.state.document.get("since_check"))
@@ -262,6 +268,7 @@ class Session:
                 seed=self._config.seed,
             )
             self._event("warm-start", **asdict(warm))
+        self._average.start(policy_weights(self._model))
         state = self._capture()
         self._save(state, self._check(state))
 
@@ -277,6 +284,7 @@ class Session:
     def _after(self, update: Update, metrics: JsonlWriter) -> None:
         """Record an update; check, save and promote when due."""
         self._update += 1
+        self._average.add(policy_weights(self._model))
         self._clock.spend("rollout", update.rollout_seconds)
         self._clock.spend("learn", update.learn_seconds)
         stage, attempt = self._curriculum.stage.name, self._curriculum.attempt
@@ -342,6 +350,8 @@ class Session:
             lost = begin_with_best(self._model, self._curriculum, self._run, self._saving.best)
             if lost:
                 self._tell(lost)
+            else:
+                self._average.start(policy_weights(self._model))
 
     @property
     def _own_check(self) -> Check | None:

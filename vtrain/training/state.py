@@ -12,14 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
+from vtrain.training.averaging import Arrays, WeightAverage
 from vtrain.training.curriculum import Curriculum
 from vtrain.training.model import load_policy_weights, policy_weights
 from vtrain.training.vec_env import TraceVecEnv
-
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +26,29 @@ class ExactState:
 
     Attributes:
         weights: Policy and value function.
+        averaged: Their mean over the latest updates, with which the policy is used.
         optimizer: Adam's moments and step counts.
         generators: Torch's generator and the last episode starts.
         document: Counters, the other generators, environments and curriculum, as JSON values.
     """
 
     weights: Arrays
+    averaged: Arrays
     optimizer: Arrays
     generators: Arrays
     document: dict[str, Any]
 
 
-def capture(model: PPO, env: TraceVecEnv, curriculum: Curriculum, *, update: int) -> ExactState:
+def capture(
+    model: PPO, env: TraceVecEnv, curriculum: Curriculum, average: WeightAverage, *, update: int
+) -> ExactState:
     """The state now.
 
     Args:
         model: The learner, between two updates.
         env: Its environments.
         curriculum: The curriculum.
+        average: The mean of its weights.
         update: Updates done.
     """
     moments: Arrays = {}
@@ -68,11 +71,19 @@ def capture(model: PPO, env: TraceVecEnv, curriculum: Curriculum, *, update: int
         "python": [version, list(internal), gauss],
         "environments": env.state(),
         "curriculum": curriculum.state(),
+        "averaged": average.count,
     }
-    return ExactState(policy_weights(model), moments, generators, document)
+    # The mean is made anew by each update: nothing changes these arrays.
+    return ExactState(policy_weights(model), average.weights, moments, generators, document)
 
 
-def restore(state: ExactState, model: PPO, env: TraceVecEnv, curriculum: Curriculum) -> int:
+def restore(
+    state: ExactState,
+    model: PPO,
+    env: TraceVecEnv,
+    curriculum: Curriculum,
+    average: WeightAverage,
+) -> int:
     """Put a state back into freshly built objects; the updates done.
 
     Args:
@@ -80,8 +91,14 @@ def restore(state: ExactState, model: PPO, env: TraceVecEnv, curriculum: Curricu
         model: A learner built from the same configuration, after `start`.
         env: Its environments.
         curriculum: A curriculum built from the same configuration.
+        average: A mean built from the same configuration.
     """
     load_policy_weights(model, state.weights)
+    own = policy_weights(model)
+    # Before there was a mean, the policy was the newest weights: it begins there.
+    average.restore(
+        {name: state.averaged[name] for name in own}, int(state.document.get("averaged", 0))
+    )
     _restore_optimizer(model, state.optimizer)
     document = state.document
     curriculum.restore(document["curriculum"])
