@@ -97,7 +97,7 @@ def test_the_command_prints_figures_and_differences(
 ) -> None:
     done = compare(*(run.validation / judged(run)[0] for run in runs))
 
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "")
     assert "At compact: each policy on the logos" in done.stdout
     assert "Mean utility minus that of recipe, logo by logo" in done.stdout
     assert re.search(r"compact +\d+ +-\d.* \d+\.\d+|e-\d+ +worse", done.stdout)

@@ -87,7 +87,7 @@ def workflow(place: Place, **variables: str) -> Done:
 
 
 LAUNCHERS = [
-    pytest.param(cron, "nightly", id="cron"),
+    pytest.param(cron, "nightly", id="cron", marks=pytest.mark.slow),
     pytest.param(systemd, "nightly", id="systemd", marks=pytest.mark.slow),
     pytest.param(workflow, "ci", id="ci", marks=pytest.mark.slow),
 ]
