@@ -11,6 +11,7 @@ import pytest
 import torch
 from gymnasium.spaces import Box, MultiDiscrete
 from stable_baselines3 import PPO
+from stable_baselines3.common.policies import ActorCriticPolicy
 
 from tests.training.conftest import tiny
 from vtrain.environment.episode import Rules, reward_scale
@@ -20,7 +21,15 @@ from vtrain.environment.observation import Normaliser
 from vtrain.environment.sampler import Draw
 from vtrain.rundir import RunDirectory, read_jsonl
 from vtrain.training.model import policy_weights, shares_traces
-from vtrain.training.sharing import Outcome, SharedRollout, _judged, _rewards, _weights, share
+from vtrain.training.sharing import (
+    Outcome,
+    SharedRollout,
+    StatesOncePolicy,
+    _judged,
+    _rewards,
+    _weights,
+    share,
+)
 from vtrain.training.train import train
 
 NewRun = Callable[[str], RunDirectory]
@@ -173,6 +182,29 @@ def test_groups_share_and_the_count_of_gradient_steps_stays() -> None:
     action = torch.from_numpy(samples.actions[1])
     expected = float(first.logits[action].sum())
     assert samples.log_probs[1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_state_that_comes_several_times_is_judged_as_each_of_them() -> None:
+    """Values, log-probabilities, entropy and gradients are stable-baselines3's own."""
+    spaces = Box(-1, 1, (3,)), MultiDiscrete([3, 4])
+    torch.manual_seed(1)
+    plain = ActorCriticPolicy(*spaces, lambda _: 1e-3)
+    once = StatesOncePolicy(*spaces, lambda _: 1e-3)
+    once.load_state_dict(plain.state_dict())
+    states = torch.rand(3, 3).repeat_interleave(torch.tensor([4, 1, 2]), dim=0)
+    actions = torch.stack([torch.arange(7) % 3, torch.arange(7) % 4], dim=1)
+    weights = torch.linspace(0.5, 2.0, 7)
+
+    judged, gradients = [], []
+    for policy in (plain, once):
+        values, logs, entropy = policy.evaluate_actions(states, actions)
+        assert entropy is not None
+        judged.append((values, logs, entropy))
+        loss = ((values.flatten() + logs + entropy) * weights).sum()
+        gradients.append(torch.autograd.grad(loss, list(policy.parameters())))
+
+    torch.testing.assert_close(judged[1], judged[0])
+    torch.testing.assert_close(gradients[1], gradients[0])
 
 
 def test_a_rollout_after_the_next_shares_nothing_of_the_one_before() -> None:

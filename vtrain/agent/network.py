@@ -117,8 +117,8 @@ class PolicyNetwork:
 
         Its own most probable ones are much alike, and where the first does not do the second seldom
         does. So after the first come what it does at a finer taste, where that turns out cheap, the
-        head of the portfolio, and what it does at a coarser taste; then its own and those of the
-        portfolio in turn.
+        head of the portfolio, and what it does at a coarser taste; then those of the portfolio
+        and its own in turn.
 
         Args:
             normalised: Features after `Normaliser.apply`.
