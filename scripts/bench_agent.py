@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from vtrain.agent import TraceAgent
 from vtrain.config.load import read_config
 from vtrain.config.schema import Config
 from vtrain.config.section import CATEGORIES
+from vtrain.config.tastes import MOST_LAMBDA
 from vtrain.data.catalog import Catalog
 from vtrain.data.records import Entry
 from vtrain.data.store import ImageStore
@@ -50,6 +52,8 @@ AGAINST = (BEST_FIXED, "portfolio", "trees", "tpe", "cmaes")
 BUDGETS = (1, 2, 4, 8, 16)
 MOST = 3.0
 """Greatest lambda of the grid."""
+BEYOND = (12.0, 20.0)
+"""Lambdas at which the best that is known still gets smaller; policies end at `MOST_LAMBDA`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,11 @@ def grid(config: Config) -> list[float]:
     return sorted(taste for taste in config.environment.tastes if taste <= MOST)
 
 
+def front_tastes(config: Config) -> list[float]:
+    """The lambdas of a policy's front: the grid, and smaller drawings than that."""
+    return sorted({*config.environment.tastes, MOST_LAMBDA})
+
+
 def chosen_entries(run: RunDirectory, each: int) -> list[Entry]:
     """The first images of each category by id, which says nothing of the content."""
     test = sorted(Catalog.load(run.catalog).split("test"), key=lambda entry: entry.id)
@@ -158,7 +167,7 @@ def measure(
     policies = [
         PolicyChooser(agent, features_of, name_of(number)) for number, agent in enumerate(agents)
     ]
-    tastes = {str(taste): taste for taste in config.environment.tastes}
+    tastes = {str(taste): taste for taste in front_tastes(config)}
     judged_at = {name: taste for name, taste in tastes.items() if taste in grid(config)}
     beyond = {name: taste for name, taste in tastes.items() if name not in judged_at}
     default = canonical(encode_settings(preset("default")))
@@ -175,7 +184,7 @@ def measure(
             tastes=judged_at,
             traces=traces,
             scoring=config.scoring,
-            on_progress=lambda done, wanted: print(f"\rlooking {done}/{wanted}", end=""),
+            on_progress=partial(tell, "looking"),
         )
         if beyond:
             # Smaller than compact: only the end of the policies' own fronts.
@@ -198,14 +207,19 @@ def measure(
     return Known(entries, by_name, native, true, by_image, config)
 
 
+def tell(what: str, done: int, wanted: int) -> None:
+    """A count that runs, where somebody looks."""
+    if sys.stdout.isatty():
+        print(f"\r{what} {done}/{wanted}", end="\n" if done == wanted else "")
+
+
 def judged(
     engine: Engine, pairs: Sequence[tuple[str, Action]]
 ) -> tuple[dict[tuple[str, Action], Measurement], dict[tuple[str, Action], Measurement]]:
     """Each action of an image against the input and against the reference: one drawing for both."""
     requests = [Request(image, action) for image, action in pairs]
     both = [one for request in requests for one in (request, replace(request, native=True))]
-    found = engine.measure(both, lambda done, wanted: print(f"\rjudging {done}/{wanted}", end=""))
-    print()
+    found = engine.measure(both, partial(tell, "judging"))
     return dict(zip(pairs, found[1::2], strict=True)), dict(zip(pairs, found[::2], strict=True))
 
 
@@ -217,14 +231,14 @@ def front(
     fixed = points(known, BEST_FIXED, 1, tastes)
     print(f"Fixed settings: appearance and bytes at {', '.join(map(str, tastes))}")
     print("  " + "  ".join(f"{looks:.2f} {2**size:.0f}" for looks, size in fixed))
-    every = known.config.environment.tastes
+    every = front_tastes(known.config)
     fronts = {
         f"{policy}@{budget}": points(known, policy, budget, every)
         for policy in policies
         for budget in budgets
     }
     # What there is to win: nobody can choose better than the best of all that was looked at.
-    best = [[known.best(entry.id, taste) for entry in known.entries] for taste in every]
+    best = [[known.best(entry.id, taste) for entry in known.entries] for taste in (*every, *BEYOND)]
     fronts["best-known"] = [mean_point(kept) for kept in best]
     found = {}
     for name, own in fronts.items():

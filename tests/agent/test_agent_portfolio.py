@@ -54,11 +54,13 @@ def test_one_trace_is_the_policys_own_and_then_others_are_tried_too() -> None:
 
     assert network.candidates(image, 1.2, 1) == own[:1]
     # This policy chooses the same at every taste.
-    assert network.candidates(image, 1.2, 4) == [own[0], TWO, THREE, own[1]]
-    assert len(network.candidates(image, 1.2, 40)) == 40
+    found = network.candidates(image, 1.2, 40)
+    assert found[0] == own[0]
+    assert {TWO, THREE} <= set(found[:6])
+    assert len(set(found)) == 40
 
 
-def test_what_the_policy_does_at_a_finer_taste_comes_next_and_at_a_coarser_one_later() -> None:
+def test_a_finer_taste_comes_next_then_a_draw_a_coarser_taste_and_both_in_turn() -> None:
     by_taste = arrays(Portfolio((1.2,), ((ONE, TWO, THREE),)))
     by_taste["mlp_extractor.policy_net.0.weight"][0, OBSERVATION_NAMES.index("taste")] = 1.0
     by_taste["mlp_extractor.policy_net.0.bias"][0] = -1.2
@@ -72,9 +74,22 @@ def test_what_the_policy_does_at_a_finer_taste_comes_next_and_at_a_coarser_one_l
 
     found = network.candidates(image, 1.2, 8)
 
+    drawn = [action for action in found if action not in {finer, own, coarser, ONE, TWO, THREE}]
     assert len({finer, own, coarser, ONE, TWO, THREE}) == 6
-    assert found[:6] == [own, finer, ONE, TWO, THREE, coarser]
-    assert len(set(found)) == 8
+    assert found[:4] == [own, finer, drawn[0], coarser]
+    assert found[4:] == [drawn[1], ONE, drawn[2], TWO]
+    for count in range(1, 9):
+        assert network.candidates(image, 1.2, count) == found[:count]
+
+
+def test_a_policy_that_is_certain_tries_the_portfolio_and_then_its_next_best() -> None:
+    certain = arrays(PORTFOLIO)
+    certain["action_net.bias"] *= 1000
+    network = PolicyNetwork.from_arrays(certain, name="policy")
+    image = np.zeros(len(FEATURES), np.float32)
+    own = network.most_probable(observe(image, 1.2), 6)
+
+    assert network.candidates(image, 1.2, 6) == [own[0], TWO, THREE, *own[1:4]]
 
 
 def test_in_turn_gives_each_once() -> None:

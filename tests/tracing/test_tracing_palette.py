@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vtrain.tracing.palette import find_palette, flat_pixels, snap
+from vtrain.images import reduce
+from vtrain.tracing.palette import find_palette, find_palettes, flat_pixels, snap
 from vtrain.tracing.parameters import PRESETS
 from vtrain.tracing.preparation import Preparation
 
@@ -84,3 +85,26 @@ def test_the_file_as_it_is_is_not_touched(ring: NDArray[np.uint8]) -> None:
 
     assert (prepared.rgba == ring).all()
     assert not prepared.keyed
+
+
+def test_several_palettes_at_once_are_those_found_one_by_one() -> None:
+    rgba = np.random.default_rng(3).integers(0, 256, (40, 30, 4)).astype(np.uint8)
+    rgba[8:30, 4:20] = (10, 90, 160, 255)
+
+    together = find_palettes(rgba, (2, 8, 32))
+
+    assert list(together) == [2, 8, 32]
+    for count, palette in together.items():
+        assert np.array_equal(palette, find_palette(rgba, count))
+
+
+def test_a_preparation_finds_its_palettes_on_the_reduced_picture() -> None:
+    large = np.random.default_rng(4).integers(0, 256, (90, 150, 4)).astype(np.uint8)
+    large[20:70, 30:90] = (200, 40, 10, 255)
+    wanted = PRESETS["recipe"]
+    given_palettes = find_palettes(reduce(large, 64), (wanted.colours,))
+
+    alone = Preparation(large, 64).apply(wanted)
+    helped = Preparation(large, 64, palettes=given_palettes).apply(wanted)
+
+    assert np.array_equal(alone.rgba, helped.rgba)

@@ -233,8 +233,12 @@ class TraceAgent:
         # An SVG source is rendered large enough for every enlargement the policy may choose.
         rgba = image if isinstance(image, np.ndarray) else read(image, svg_side=4 * side).rgba
         small = reduce(rgba, side)
-        chosen = [decode_action(item) for item in self.choose(features(small), taste, traces)]
-        desk = _Desk(Preparation(rgba, side), (rgba.shape[1], rgba.shape[0]))
+        palettes: dict[int, NDArray[np.uint8]] = {}
+        seen = features(small, palettes=palettes)
+        chosen = [decode_action(item) for item in self.choose(seen, taste, traces)]
+        # It finds its palettes on the same small picture.
+        preparation = Preparation(rgba, side, palettes=palettes)
+        desk = _Desk(preparation, (rgba.shape[1], rgba.shape[0]))
         if traces == 1 and not compare:
             drawn, settings = desk.draw(chosen[0])
             return TraceResult(drawn.svg, *desk.size, settings, 1, None)

@@ -27,8 +27,8 @@ _MEAN, _SCALE = "normaliser.mean", "normaliser.scale"
 _DIGEST, _SIDE = "meta.table_digest", "meta.input_size"
 _NEAR = 1.7
 """Ratio of a taste to those beside it."""
-_HEAD_OF_PORTFOLIO = 3
-"""Settings of the portfolio that come before the policy's choice at a coarser taste (count)."""
+_DRAWS_AN_ACTION = 4
+"""Draws for each distinct action that is wanted, at most: a policy may be all but certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +116,39 @@ class PolicyNetwork:
         """The actions to try, in canonical form, most promising first, all distinct.
 
         Its own most probable ones are much alike, and where the first does not do the second seldom
-        does. So after the first come what it does at a finer taste, where that turns out cheap, the
-        head of the portfolio, and what it does at a coarser taste; then those of the portfolio
-        and its own in turn.
+        does. So after the first come what it does at a finer taste, where that turns out cheap, and
+        at a coarser one, between them one drawn by its probabilities, which differs where the
+        policy is in doubt; then more that are drawn and those of the portfolio in turn. The draws
+        are the same each time.
 
         Args:
             normalised: Features after `Normaliser.apply`.
             taste: Lambda.
             count: At least 1.
         """
-        own = self.most_probable(observe(normalised, taste), count)
+        observation = observe(normalised, taste)
+        own = self.most_probable(observation, count)
         if count == 1:
             return own
         finer, coarser = (
             self.most_probable(observe(normalised, min(MOST_LAMBDA, taste * factor)), 1)
             for factor in (1 / _NEAR, _NEAR)
         )
-        portfolio = list(self.portfolio.at(taste)) if self.portfolio else []
-        head = [*own[:1], *finer, *portfolio[:_HEAD_OF_PORTFOLIO], *coarser]
-        rest = in_turn(portfolio[_HEAD_OF_PORTFOLIO:], own[1:])
-        return list(dict.fromkeys((*head, *rest)))[:count]
+        drawn = self._drawn(observation, count)
+        portfolio = self.portfolio.at(taste) if self.portfolio else ()
+        rest = in_turn(drawn[1:], portfolio)
+        found = dict.fromkeys((*own[:1], *finer, *drawn[:1], *coarser, *rest, *own[1:]))
+        return list(found)[:count]
+
+    def _drawn(self, observation: Vector, count: int) -> list[Action]:
+        """Up to `count` distinct actions drawn from the policy, the same for the same state."""
+        rows, generator = self.log_probabilities(observation), np.random.default_rng(0)
+        found: dict[Action, None] = {}
+        for _ in range(_DRAWS_AN_ACTION * count):
+            found[_draw(rows, generator)] = None
+            if len(found) == count:
+                break
+        return list(found)
 
     def most_probable(self, observation: Vector, count: int) -> list[Action]:
         """The `count` most probable actions in canonical form, most probable first, all distinct.
@@ -158,11 +171,7 @@ class PolicyNetwork:
             observation: Shape (OBSERVATION_SIZE,).
             generator: Draws one number per row of the parameter table.
         """
-        levels = []
-        for row in self.log_probabilities(observation):
-            edges = np.cumsum(np.exp(row, dtype=np.float64))
-            levels.append(int(np.searchsorted(edges / edges[-1], generator.random(), "right")))
-        return canonical(levels)
+        return _draw(self.log_probabilities(observation), generator)
 
 
 def policy_arrays(
@@ -193,6 +202,15 @@ def policy_arrays(
 def _layer(arrays: Mapping[str, NDArray[Any]], pattern: str) -> tuple[Vector, Vector]:
     weight, bias = arrays[pattern.format("weight")], arrays[pattern.format("bias")]
     return np.asarray(weight, np.float32), np.asarray(bias, np.float32)
+
+
+def _draw(rows: list[Vector], generator: np.random.Generator) -> Action:
+    """An action by the log-probabilities of its levels, in canonical form."""
+    levels = []
+    for row in rows:
+        edges = np.cumsum(np.exp(row, dtype=np.float64))
+        levels.append(int(np.searchsorted(edges / edges[-1], generator.random(), "right")))
+    return canonical(levels)
 
 
 def _by_probability(rows: list[Vector]) -> Iterator[Action]:

@@ -14,11 +14,14 @@ import numpy as np
 from vtrain.data.store import ImageStore
 from vtrain.environment.features import FEATURES, features
 from vtrain.environment.observation import Vector
+from vtrain.images.loops import compile_loops
 from vtrain.rundir import write_bytes
 
 _LOG = logging.getLogger(__name__)
 _VERSION = 1
 """Raised when `features` computes something else under the same names."""
+_MANY = 50
+"""Images for which compiled loops are worth the loading of their compiler (count)."""
 
 
 def feature_table(
@@ -41,6 +44,8 @@ def feature_table(
     known = _read(kept) if kept else {}
     table = {image: known[image] for image in images if image in known}
     missing = [image for image in images if image not in table]
+    if len(missing) > _MANY:
+        compile_loops()
     for done, image in enumerate(missing, 1):
         table[image] = features(store.input(image))
         if on_progress:

@@ -11,6 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.data.measures import Mask, Plane, View, blockiness, noise, stroke_widths, view_of
+from vtrain.environment.outlines import (
+    outline_features,
+    outline_names,
+    palette_features,
+    palette_names,
+    palettes_of,
+)
 from vtrain.images.distinct import Distinct
 
 _SLOPES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -53,6 +60,8 @@ def _names() -> tuple[str, ...]:
         *slopes,
         *widths,
         *thumbnail,
+        *palette_names(),
+        *outline_names(),
     )
 
 
@@ -60,14 +69,20 @@ FEATURES: tuple[str, ...] = _names()
 """Names of the features, in order."""
 
 
-def features(rgba: NDArray[np.uint8]) -> Plane:
+def features(
+    rgba: NDArray[np.uint8], *, palettes: dict[int, NDArray[np.uint8]] | None = None
+) -> Plane:
     """The features of an image; shape (len(FEATURES),), float32, finite.
 
     Args:
         rgba: Straight alpha, shape (h, w, 4).
+        palettes: The palettes that are found on the way are put there; see `Preparation`.
     """
     distinct = Distinct.of(rgba)
     view = view_of(rgba, distinct=distinct)
+    found = palettes_of(rgba)
+    if palettes is not None:
+        palettes.update(found)
     values = np.concatenate(
         [
             _shape(rgba),
@@ -81,6 +96,8 @@ def features(rgba: NDArray[np.uint8]) -> Plane:
             _widths(view.foreground),
             _widths(view.flat),
             _thumbnail(view),
+            palette_features(distinct, found),
+            outline_features(rgba, found),
         ]
     )
     return np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=10.0, neginf=-10.0)

@@ -8,6 +8,7 @@ palette colours. Everything is deterministic.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -70,24 +71,45 @@ def find_palette(rgba: Rgba, count: int) -> NDArray[np.uint8]:
         rgba: Straight alpha, shape (h, w, 4), at its own size.
         count: Largest number of colours, at least 1.
     """
+    return find_palettes(rgba, (count,))[count]
+
+
+def find_palettes(rgba: Rgba, counts: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+    """Palettes of several sizes, as `find_palette` finds each; what they share is done once.
+
+    Args:
+        rgba: Straight alpha, shape (h, w, 4), at its own size.
+        counts: Largest numbers of colours, each at least 1.
+
+    Returns:
+        The palettes by their largest number of colours.
+    """
     alpha = cv2.extractChannel(rgba, 3)
     opaque = int(np.count_nonzero(alpha >= 128))
     if not opaque:
-        return np.zeros((1, 3), np.uint8)
+        return {count: np.zeros((1, 3), np.uint8) for count in counts}
     distinct, indices = distinct_colours(np.ascontiguousarray(rgba))
     flat = flat_pixels(rgba)
     some_flat = bool(flat.any())
-    counts = _count(distinct, indices[flat if some_flat else alpha >= 128])
-    palette = _kmeans(counts, count)
-    if some_flat:
-        solid = (alpha == 255) & ~flat
-        extra = _unmixed(_count(distinct, indices[solid]), palette, least=max(4.0, 2e-4 * opaque))
+    voters = _count(distinct, indices[flat if some_flat else alpha >= 128])
+    solid = _count(distinct, indices[(alpha == 255) & ~flat]) if some_flat else None
+    least = max(4.0, 2e-4 * opaque)
+    return {count: _palette(voters, solid, count, least=least) for count in counts}
+
+
+def _palette(
+    voters: ColourCounts, solid: ColourCounts | None, count: int, *, least: float
+) -> NDArray[np.uint8]:
+    """Of the voters' colours, and of other solid pixels' that are heavy and no mixtures."""
+    palette = _kmeans(voters, count)
+    if solid is not None:
+        extra = _unmixed(solid, palette, least=least)
         if len(extra.weights):
-            counts = ColourCounts(
-                np.concatenate([counts.rgb, extra.rgb]),
-                np.concatenate([counts.weights, extra.weights]),
+            more = ColourCounts(
+                np.concatenate([voters.rgb, extra.rgb]),
+                np.concatenate([voters.weights, extra.weights]),
             )
-            palette = _kmeans(counts, count)
+            palette = _kmeans(more, count)
     return np.clip(np.rint(palette), 0, 255).astype(np.uint8)
 
 
