@@ -20,7 +20,7 @@ from vtrain.config.schema import TracingConfig
 from vtrain.data.store import ImageStore
 from vtrain.environment.measurement import Bench, Measurement, Request, failed
 from vtrain.environment.shelf import Shelf, open_shelf
-from vtrain.environment.versions import measurement_version
+from vtrain.environment.versions import NATIVE, measurement_version
 from vtrain.errors import TraceError, VtrainError
 from vtrain.resources import usable_cores
 from vtrain.scoring.score import warm_up
@@ -165,7 +165,8 @@ class Engine:
 
     def _key(self, request: Request) -> str:
         action = ".".join(map(str, request.action))
-        return f"{self._version}:{request.image}:{action}:{request.full:d}{request.native:d}"
+        native = NATIVE if request.native else 0
+        return f"{self._version}:{request.image}:{action}:{request.full:d}{native}"
 
 
 class LocalBackend:

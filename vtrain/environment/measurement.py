@@ -13,6 +13,7 @@ from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.shelf import Shelf
 from vtrain.errors import TraceError
 from vtrain.images import resize
+from vtrain.images.steepen import steepen
 from vtrain.scoring.appearance import MOST_FACETS, MOST_STRAY, WORST
 from vtrain.scoring.colour import CLIP
 from vtrain.scoring.packing import pack, unpack
@@ -252,9 +253,14 @@ class Bench:
 
 
 def native_reference(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The input enlarged, as a stand-in for a reference; straight alpha."""
+    """The input enlarged, its edges as steep as a drawing's: it stands in for a reference.
+
+    Args:
+        rgba: Straight alpha, shape (h, w, 4).
+    """
     height, width = rgba.shape[:2]
-    return resize(rgba, NATIVE_SCALE * width, NATIVE_SCALE * height, kind="lanczos")
+    large = resize(rgba, NATIVE_SCALE * width, NATIVE_SCALE * height, kind="lanczos")
+    return steepen(large)
 
 
 def _recent(items: OrderedDict[Key, Value], key: Key, kept: int) -> Value:

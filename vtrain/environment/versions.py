@@ -12,6 +12,9 @@ from vtrain.tracing.render import RENDERER
 MEASURING = 7
 """Raised whenever preparation, tidying or scoring changes what is measured."""
 
+NATIVE = 2
+"""Raised whenever what stands in for a reference changes, where the input is all there is."""
+
 
 def measurement_version() -> str:
     """Digest of the tracer, the renderer, the parameter table and the scoring."""
