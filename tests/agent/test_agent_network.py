@@ -10,6 +10,7 @@ import torch
 from tests.agent.policies import HIDDEN, arrays
 from vtrain.agent import PolicyNetwork, TraceAgent
 from vtrain.agent.network import _by_probability
+from vtrain.environment.features import FEATURE_COUNTS
 from vtrain.environment.observation import OBSERVATION_SIZE
 from vtrain.errors import CheckpointError
 from vtrain.tracing.parameters import ACTION_LEVELS, canonical
@@ -98,6 +99,25 @@ def test_a_policy_of_another_shape_is_refused() -> None:
 
     with pytest.raises(CheckpointError, match="does not fit"):
         PolicyNetwork.from_arrays(saved, name="it")
+
+
+def test_a_policy_of_fewer_features_sees_those_alone() -> None:
+    known, later = FEATURE_COUNTS[0], FEATURE_COUNTS[-1] - FEATURE_COUNTS[0]
+    network = PolicyNetwork.from_arrays(arrays(features=known), name="before")
+    generator = np.random.default_rng(5)
+    features = generator.normal(0, 1, known + later).astype(np.float32)
+
+    found = network.candidates(network.normaliser.apply(features), 1.2, 8)
+    features[known:] = generator.normal(0, 1, later)
+    again = network.candidates(network.normaliser.apply(features), 1.2, 8)
+
+    assert found == again
+    assert len(set(found)) == 8
+
+
+def test_a_policy_of_features_that_never_were_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="trained with other features"):
+        PolicyNetwork.from_arrays(arrays(features=FEATURE_COUNTS[0] - 1), name="it")
 
 
 def test_a_policy_file_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.training.conftest import tiny
@@ -16,6 +19,8 @@ from vtrain.training.exchange import export_sb3, read_sb3
 from vtrain.training.train import train
 
 NewRun = Callable[[str], RunDirectory]
+RELEASED = Path(__file__).parents[1] / "checkpoints" / "released" / "schema-1"
+"""A checkpoint of the first version, whose policies saw fewer features."""
 SHORT, LONGER = tiny("ppo.total_traces=32"), tiny("ppo.total_traces=48")
 
 
@@ -72,6 +77,27 @@ def test_a_resume_with_another_network_leaves_the_config(run: RunDirectory) -> N
 
     assert run.config.read_bytes() == before
     assert train(LONGER, run, resume=True).updates == 3
+
+
+def test_a_policy_of_fewer_features_is_not_trained_on(new_run: NewRun) -> None:
+    before = new_run("before")
+    shutil.copytree(RELEASED, before.checkpoints)
+
+    with pytest.raises(CheckpointError, match="saw 103 features of an image") as refused:
+        train(LONGER, new_run("other"), fork=str(before.root))
+
+    assert "train anew" in str(refused.value.hint)
+
+
+def test_a_policy_of_fewer_features_is_exported_and_comes_back(tmp_path: Path) -> None:
+    shutil.copytree(RELEASED, tmp_path / "checkpoints")
+    checkpoint = CheckpointStore(tmp_path / "checkpoints").resolve("latest")
+
+    export_sb3(checkpoint, tmp_path / "policy.zip")
+
+    weights = checkpoint.load().tensors["policy"]
+    again = read_sb3(tmp_path / "policy.zip").arrays
+    assert all(np.array_equal(weights[name], again[name]) for name in weights)
 
 
 def test_checkpoints_of_a_later_version_are_not_trained_over(run: RunDirectory) -> None:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from vtrain.agent.portfolio import Portfolio, in_turn
 from vtrain.config.tastes import MOST_LAMBDA
-from vtrain.environment.features import FEATURES
-from vtrain.environment.observation import OBSERVATION_SIZE, Normaliser, Vector, observe
+from vtrain.environment.features import FEATURE_COUNTS, FEATURES
+from vtrain.environment.observation import Normaliser, Vector, observation_size, observe
 from vtrain.errors import CheckpointError
 from vtrain.tracing.parameters import ACTION_LEVELS, TABLE_DIGEST, Action, canonical
 
@@ -84,7 +84,9 @@ class PolicyNetwork:
         return network
 
     def _check(self, name: str) -> None:
-        width = OBSERVATION_SIZE
+        shape = self.normaliser.mean.shape
+        seen = shape[0] if len(shape) == 1 and shape[0] in FEATURE_COUNTS else len(FEATURES)
+        width = observation_size(seen)
         for weight, bias in self.layers:
             if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
                 raise CheckpointError(
@@ -92,7 +94,7 @@ class PolicyNetwork:
                     hint="It was trained with other features; train anew: `vtrain run`.",
                 )
             width = weight.shape[0]
-        if width != sum(ACTION_LEVELS) or self.normaliser.mean.shape != (len(FEATURES),):
+        if width != sum(ACTION_LEVELS) or shape != (seen,):
             raise CheckpointError(
                 f"{name} does not fit: it has {width} outputs, not {sum(ACTION_LEVELS)}.",
                 hint="It was trained with another version; train anew: `vtrain run`.",
@@ -102,7 +104,7 @@ class PolicyNetwork:
         """Log-probabilities of the levels of each row of the parameter table.
 
         Args:
-            observation: Shape (OBSERVATION_SIZE,).
+            observation: As `observe` gives it.
         """
         hidden = observation
         for weight, bias in self.layers[:-1]:
@@ -154,7 +156,7 @@ class PolicyNetwork:
         """The `count` most probable actions in canonical form, most probable first, all distinct.
 
         Args:
-            observation: Shape (OBSERVATION_SIZE,).
+            observation: As `observe` gives it.
             count: At least 1.
         """
         found: dict[Action, None] = {}
@@ -168,7 +170,7 @@ class PolicyNetwork:
         """An action drawn from the policy, in canonical form: what it does while it learns.
 
         Args:
-            observation: Shape (OBSERVATION_SIZE,).
+            observation: As `observe` gives it.
             generator: Draws one number per row of the parameter table.
         """
         return _draw(self.log_probabilities(observation), generator)

@@ -66,7 +66,9 @@ def _names() -> tuple[str, ...]:
 
 
 FEATURES: tuple[str, ...] = _names()
-"""Names of the features, in order."""
+"""Names of the features, in order. New ones come last, so that policies from before find theirs."""
+FEATURE_COUNTS: tuple[int, ...] = (103, len(FEATURES))
+"""How many of them policies have been trained with, now and before."""
 
 
 def features(

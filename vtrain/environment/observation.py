@@ -22,7 +22,8 @@ LIMIT = 10.0
 _TASTE = 2
 _PROGRESS = 1
 _OUTCOME = 6
-OBSERVATION_SIZE = len(FEATURES) + _TASTE + _PROGRESS + len(ACTION_LEVELS) + _OUTCOME
+_BESIDE_FEATURES = _TASTE + _PROGRESS + len(ACTION_LEVELS) + _OUTCOME
+OBSERVATION_SIZE = len(FEATURES) + _BESIDE_FEATURES
 """Length of an observation."""
 OBSERVATION_NAMES: tuple[str, ...] = (
     *FEATURES,
@@ -57,7 +58,7 @@ class Normaliser:
     """Brings features to zero mean and unit spread over the training images.
 
     Attributes:
-        mean: Shape (len(FEATURES),).
+        mean: Shape (len(FEATURES),), or of fewer for a policy from before.
         scale: Shape (len(FEATURES),), all positive.
     """
 
@@ -74,8 +75,9 @@ class Normaliser:
         return cls(table.mean(axis=0).astype(np.float32), scale.astype(np.float32))
 
     def apply(self, features: Vector) -> Vector:
-        """Normalised features, clipped to five spreads."""
-        scaled = np.clip((features - self.mean) / self.scale, -5.0, 5.0)
+        """Normalised features, clipped to five spreads; only those that the normaliser knows."""
+        known = features[: len(self.mean)]
+        scaled = np.clip((known - self.mean) / self.scale, -5.0, 5.0)
         return np.asarray(scaled, np.float32)
 
     def as_arrays(self) -> dict[str, Vector]:
@@ -88,10 +90,15 @@ class Normaliser:
         return cls(arrays["mean"], arrays["scale"])
 
 
+def observation_size(features: int) -> int:
+    """Length of an observation with so many features."""
+    return features + _BESIDE_FEATURES
+
+
 def observe(
     normalised: Vector, taste: float, *, left: float = 1.0, last: Attempt | None = None
 ) -> Vector:
-    """The observation; shape (OBSERVATION_SIZE,), float32, within +-LIMIT.
+    """The observation, float32, within +-LIMIT; of all features shape (OBSERVATION_SIZE,).
 
     Args:
         normalised: Features after `Normaliser.apply`.

@@ -24,7 +24,6 @@ from stable_baselines3 import PPO
 from vtrain.agent.network import PolicyNetwork
 from vtrain.checkpoints.checkpoint import pack
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore
-from vtrain.environment.observation import OBSERVATION_SIZE
 from vtrain.errors import CheckpointError
 from vtrain.rundir import write_bytes
 from vtrain.tracing.parameters import ACTION_LEVELS, TABLE_DIGEST
@@ -38,14 +37,20 @@ _MAX_STEPS = 10**12
 
 
 class _Spaces(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
-    """Nothing but the spaces of the task, which a stable-baselines3 model is built from."""
+    """Nothing but the spaces of the task, which a stable-baselines3 model is built from.
 
-    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
-    action_space = gymnasium.spaces.MultiDiscrete(list(ACTION_LEVELS))
+    Args:
+        size: Length of the observations that the policy takes: a policy from before sees less.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.action_space = gymnasium.spaces.MultiDiscrete(list(ACTION_LEVELS))
+        self._size = size
 
     def reset(self, **_options: Any) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """A zero observation."""
-        return np.zeros(OBSERVATION_SIZE, np.float32), {}
+        return np.zeros(self._size, np.float32), {}
 
     def step(self, action: Any) -> Any:
         """There is nothing to step through."""
@@ -60,10 +65,14 @@ def export_sb3(checkpoint: Checkpoint, output: Path) -> None:
         StorageError: The file cannot be written.
     """
     arrays = checkpoint.load().tensors["policy"]
-    hidden = [
-        len(bias) for _, bias in PolicyNetwork.from_arrays(arrays, name=checkpoint.name).layers[:-1]
-    ]
-    model = PPO("MlpPolicy", _Spaces(), policy_kwargs=network_shape(hidden), device="cpu")
+    layers = PolicyNetwork.from_arrays(arrays, name=checkpoint.name).layers
+    hidden = [len(bias) for _, bias in layers[:-1]]
+    model = PPO(
+        "MlpPolicy",
+        _Spaces(layers[0][0].shape[1]),
+        policy_kwargs=network_shape(hidden),
+        device="cpu",
+    )
     load_policy_weights(model, arrays)
     model.num_timesteps = checkpoint.step
     buffer = io.BytesIO()

@@ -16,6 +16,7 @@ from vtrain.checkpoints.compare import Change, config_changes, version_changes
 from vtrain.checkpoints.names import parse_source
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore, Loaded
 from vtrain.config.schema import Config
+from vtrain.environment.features import FEATURES
 from vtrain.errors import CheckpointError, quoted
 from vtrain.rundir import RunDirectory, library_versions
 from vtrain.tracing.parameters import TABLE_DIGEST
@@ -124,8 +125,14 @@ class Origin:
             CheckpointError: The network has another shape, or cannot be used at all.
         """
         arrays = self.loaded.tensors["policy"]
-        layers = PolicyNetwork.from_arrays(arrays, name=self.checkpoint.name).layers[:-1]
-        saved = tuple(len(bias) for _, bias in layers)
+        network = PolicyNetwork.from_arrays(arrays, name=self.checkpoint.name)
+        if len(network.normaliser.mean) != len(FEATURES):
+            raise CheckpointError(
+                f"{self.checkpoint.name} saw {len(network.normaliser.mean)} features of "
+                f"an image, and this version of vtrain has {len(FEATURES)}.",
+                hint="Its policy can still be used; to learn more, train anew: `vtrain train`.",
+            )
+        saved = tuple(len(bias) for _, bias in network.layers[:-1])
         if saved != tuple(config.ppo.hidden):
             raise CheckpointError(
                 f"The policy of {self.checkpoint.name} has hidden layers of {list(saved)} units, "
