@@ -29,6 +29,7 @@ from vtrain.config.load import read_config
 from vtrain.config.schema import Config
 from vtrain.data.store import ImageStore
 from vtrain.environment.measurement import Bench, Measurement, Request
+from vtrain.resources import usable_cores
 from vtrain.tracing.parameters import Action
 from vtrain.validation.table import MeasuredTable
 
@@ -61,7 +62,7 @@ def main() -> None:
     config = read_config(run.config)
     images = [entry.id for entry in chosen_entries(run, arguments.images)]
     known = looked_at(run, images)
-    with ProcessPoolExecutor(config.resources.workers) as pool:
+    with ProcessPoolExecutor(config.resources.workers or usable_cores()) as pool:
         work = partial(mirrored, run.images, config.tracing.output_limit)
         found = pool.map(work, images, [list(known[image]) for image in images], chunksize=4)
         mirror = {
