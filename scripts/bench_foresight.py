@@ -29,6 +29,7 @@ from vtrain.config.load import read_config
 from vtrain.config.schema import Config
 from vtrain.data.store import ImageStore
 from vtrain.environment.measurement import Bench, Measurement, Request
+from vtrain.environment.versions import measurement_version
 from vtrain.resources import usable_cores
 from vtrain.tracing.parameters import Action
 from vtrain.validation.table import MeasuredTable
@@ -80,8 +81,8 @@ def looked_at(run: RunDirectory, images: list[str]) -> dict[str, dict[Action, Me
     found: dict[str, dict[Action, Measurement]] = {image: {} for image in images}
     connection = sqlite3.connect(f"file:{run.measurements}?mode=ro", uri=True)
     for key, value in connection.execute("SELECT key, value FROM entry ORDER BY key"):
-        _, image, levels, flags = key.split(":")
-        if image in found and flags[1] == "0":
+        version, image, levels, flags = key.split(":")
+        if version == measurement_version() and image in found and flags[1] == "0":
             action = tuple(int(level) for level in levels.split("."))
             found[image][action] = Measurement(**json.loads(value))
     connection.close()
@@ -91,7 +92,7 @@ def looked_at(run: RunDirectory, images: list[str]) -> dict[str, dict[Action, Me
 def mirrored(
     store: Path, output_limit: int, image: str, actions: list[Action]
 ) -> list[Measurement]:
-    """Measurements of the mirror image; in a process of its own."""
+    """Measurements of the mirror image; in a process of its own, whose memory nothing limits."""
     cv2.setNumThreads(1)
     bench = Bench(Mirrored(ImageStore(store)), output_limit=output_limit)
     return [bench.measure(Request(image, action)) for action in actions]
@@ -109,8 +110,6 @@ def show(
         fixed = table.best_fixed(taste)
         rows = []
         for image, own in known.items():
-            if fixed not in own:
-                continue
             here = {action: one.utility(taste, config.scoring) for action, one in own.items()}
             there = {a: one.utility(taste, config.scoring) for a, one in mirror[image].items()}
             order = sorted(here, key=here.__getitem__, reverse=True)

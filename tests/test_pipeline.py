@@ -10,7 +10,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.records import Entry, Rejected
 from vtrain.data.samples import write_samples
+from vtrain.environment.features import FEATURES
 from vtrain.errors import DataError, RunLocked
 from vtrain.monitoring.advice import Advice
 from vtrain.monitoring.report import RunReport
@@ -419,6 +421,24 @@ def test_a_users_mistake_is_told_in_words(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("info", "goes_on"),
+    [({"features": len(FEATURES)}, True), ({"features": 7}, False), ({}, False)],
+)
+def test_a_training_of_other_features_is_not_gone_on_with(
+    tiny: Config, info: dict[str, object], *, goes_on: bool
+) -> None:
+    latest = SimpleNamespace(step=8, info={**info, "dataset": "same"})
+    catalog = SimpleNamespace(digest="same")
+    stages = SimpleNamespace(config=tiny)
+
+    found = Stages._resumes(
+        cast("Any", stages), None, cast("Any", latest), cast("Any", catalog), same=True
+    )
+
+    assert found is goes_on
 
 
 @pytest.mark.slow

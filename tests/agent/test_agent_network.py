@@ -120,6 +120,14 @@ def test_a_policy_of_features_that_never_were_is_refused() -> None:
         PolicyNetwork.from_arrays(arrays(features=FEATURE_COUNTS[0] - 1), name="it")
 
 
+@pytest.mark.parametrize("count", [FEATURE_COUNTS[0] - 1, FEATURE_COUNTS[-1]])
+def test_a_normaliser_that_does_not_fit_is_named(count: int) -> None:
+    saved = {**arrays(features=FEATURE_COUNTS[0]), "normaliser.scale": np.ones(count, np.float32)}
+
+    with pytest.raises(CheckpointError, match="its normaliser has shapes"):
+        PolicyNetwork.from_arrays(saved, name="it")
+
+
 def test_a_policy_file_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
     path = tmp_path / "policy.safetensors"
     data = safetensors.numpy.save(arrays())

@@ -19,9 +19,10 @@ from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.data.store import ImageStore
 from vtrain.environment import engine as engine_module
-from vtrain.environment import measurement
+from vtrain.environment import measurement, versions
 from vtrain.environment.engine import Engine, Group, LocalBackend, WorkerBackend, open_engine
 from vtrain.environment.measurement import Bench, Measurement, Request, failed
+from vtrain.environment.versions import judging_version
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory
 from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
@@ -78,6 +79,28 @@ def test_a_new_engine_takes_the_cache_of_the_one_before(
         ) as engine:
             assert engine.measure(requests) == expected
             assert engine.traces == traces
+
+
+def test_only_answers_by_the_input_are_asked_for_anew_when_its_stand_in_changes(
+    run: RunDirectory, requests: list[Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [requests[0], replace(requests[0], native=True)]
+
+    def traces() -> int:
+        with open_engine(
+            run.images, workers=1, tracing=TracingConfig(), cache=tmp_path / "cache.sqlite"
+        ) as engine:
+            engine.measure(both)
+            return engine.traces
+
+    before = judging_version(native=True), judging_version(native=False)
+    assert [traces(), traces()] == [2, 0]
+    later = versions.NATIVE + 1
+    for module in ("engine", "versions"):
+        monkeypatch.setattr(f"vtrain.environment.{module}.NATIVE", later)
+    assert [traces(), traces()] == [1, 0]
+    assert judging_version(native=True) != before[0]
+    assert judging_version(native=False) == before[1]
 
 
 def test_a_drawing_that_is_judged_twice_is_made_once(

@@ -104,8 +104,11 @@ def test_what_is_clear_does_not_count() -> None:
     assert outlines(hidden) == outlines(rgba)
 
 
-def test_nothing_drawn_has_no_outlines() -> None:
+def test_of_nothing_drawn_there_is_the_frame_alone() -> None:
     rgba = page(clear=True)
 
     assert set(palette(rgba).values()) == {0.0}
-    assert outlines(rgba)["log_outline_share"] >= 0
+    found = outlines(rgba)
+    assert 2 ** (4 * found["log_outlines"]) - 1 == pytest.approx(1, abs=1e-3)
+    assert found["straight_1_30"] == pytest.approx(1, abs=0.02)
+    assert found["log_specks"] == 0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vtrain.agent.portfolio import Portfolio, in_turn
 from vtrain.config.tastes import MOST_LAMBDA
-from vtrain.environment.features import FEATURE_COUNTS, FEATURES
+from vtrain.environment.features import FEATURE_COUNTS
 from vtrain.environment.observation import Normaliser, Vector, observation_size, observe
 from vtrain.errors import CheckpointError
 from vtrain.tracing.parameters import ACTION_LEVELS, TABLE_DIGEST, Action, canonical
@@ -39,7 +39,8 @@ class PolicyNetwork:
         layers: Weight (out, in) and bias (out,) of each layer, the head last; tanh between.
         normaliser: Brings features to the scale that the weights expect.
         input_size: Longest side of the images it was trained on (px).
-        portfolio: Settings that are tried in turn with its own when several traces may be spent.
+        portfolio: Settings that are tried in turn with what it draws when several traces may be
+            spent.
     """
 
     layers: tuple[tuple[Vector, Vector], ...]
@@ -84,9 +85,14 @@ class PolicyNetwork:
         return network
 
     def _check(self, name: str) -> None:
-        shape = self.normaliser.mean.shape
-        seen = shape[0] if len(shape) == 1 and shape[0] in FEATURE_COUNTS else len(FEATURES)
-        width = observation_size(seen)
+        mean, scale = self.normaliser.mean, self.normaliser.scale
+        if mean.ndim != 1 or len(mean) not in FEATURE_COUNTS or scale.shape != mean.shape:
+            raise CheckpointError(
+                f"{name} does not fit: its normaliser has shapes {mean.shape} and {scale.shape}, "
+                f"and policies see {' or '.join(map(str, FEATURE_COUNTS))} features of an image.",
+                hint="It was trained with other features; train anew: `vtrain run`.",
+            )
+        width = observation_size(len(mean))
         for weight, bias in self.layers:
             if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
                 raise CheckpointError(
@@ -94,7 +100,7 @@ class PolicyNetwork:
                     hint="It was trained with other features; train anew: `vtrain run`.",
                 )
             width = weight.shape[0]
-        if width != sum(ACTION_LEVELS) or shape != (seen,):
+        if width != sum(ACTION_LEVELS):
             raise CheckpointError(
                 f"{name} does not fit: it has {width} outputs, not {sum(ACTION_LEVELS)}.",
                 hint="It was trained with another version; train anew: `vtrain run`.",
@@ -120,8 +126,8 @@ class PolicyNetwork:
         Its own most probable ones are much alike, and where the first does not do the second seldom
         does. So after the first come what it does at a finer taste, where that turns out cheap, and
         at a coarser one, between them one drawn by its probabilities, which differs where the
-        policy is in doubt; then more that are drawn and those of the portfolio in turn. The draws
-        are the same each time.
+        policy is in doubt; then more that are drawn and those of the portfolio in turn, and when
+        there are no more, its next most probable ones. The draws are the same each time.
 
         Args:
             normalised: Features after `Normaliser.apply`.
@@ -189,7 +195,7 @@ def policy_arrays(
         weights: The policy's state under stable-baselines3's names.
         normaliser: Belongs to the weights.
         input_size: Longest side of the training images (px).
-        portfolio: Tried in turn with the policy's own choices; None for those alone.
+        portfolio: Tried in turn with what the policy draws; None for that alone.
     """
     return {
         **weights,

@@ -59,7 +59,7 @@ class Normaliser:
 
     Attributes:
         mean: Shape (len(FEATURES),), or of fewer for a policy from before.
-        scale: Shape (len(FEATURES),), all positive.
+        scale: As `mean`, all positive.
     """
 
     mean: Vector

@@ -1,8 +1,8 @@
 """What a tracer will meet in an image: how well few colours do, and the outlines they leave.
 
 Which palette, curve fitting and enlargement a picture needs shows in its outlines: straight or
-round, and how many there are. They are those of the image in eight colours, edges snapped, which
-is how many a settings will have it traced.
+round, and how many there are. They are looked at in eight colours with edges snapped, as some of
+the settings have an image traced.
 """
 
 from __future__ import annotations

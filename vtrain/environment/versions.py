@@ -13,7 +13,8 @@ MEASURING = 7
 """Raised whenever preparation, tidying or scoring changes what is measured."""
 
 NATIVE = 2
-"""Raised whenever what stands in for a reference changes, where the input is all there is."""
+"""Raised whenever what several traces are judged by changes, where the input is all there is, or
+which ones are tried."""
 
 
 def measurement_version() -> str:
@@ -21,3 +22,8 @@ def measurement_version() -> str:
     renderer = version("pylunasvg" if RENDERER == "pylunasvg" else "resvg-py")
     parts = (MEASURING, version("vtracer"), RENDERER, renderer, TABLE_DIGEST, Appearance.load())
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def judging_version(*, native: bool) -> str:
+    """As `measurement_version`; where several traces are judged by the input, of that as well."""
+    return f"{measurement_version()}-{NATIVE}" if native else measurement_version()

@@ -4,7 +4,8 @@ What is enlarged twice has ramps of two pixels where a drawing of the same shape
 drawing that is right looks wrong beside it. Between the least and the greatest value close by, each
 value is pushed away from their middle: a toggle mapping (Kramer and Bruckner, Iterations of a
 non-linear transformation for enhancement of digital images, 1975) that stops half way. Where the
-range is small, as on the ramp of a gradient, nothing is moved.
+range is small, as on the ramp of a gradient, nothing is moved. Channels are moved apart from each
+other, in premultiplied alpha: at the edge of a dark shape alpha alone has a range.
 """
 
 from __future__ import annotations

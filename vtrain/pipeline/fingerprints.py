@@ -17,7 +17,7 @@ from vtrain import __version__
 from vtrain.checkpoints.store import Checkpoint
 from vtrain.config.schema import Config
 from vtrain.data.scan import Found, scan
-from vtrain.environment.versions import measurement_version
+from vtrain.environment.versions import judging_version
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, read_json, write_json
 from vtrain.validation.protocol import find_protocol
@@ -51,7 +51,8 @@ def train_fingerprint(catalog_digest: str, config: Config) -> str:
     if config.validation.every_minutes:  # not named where it is off: earlier digests still count
         checks["every_minutes"] = config.validation.every_minutes
     threads = config.resources.torch_threads
-    return _digest(catalog_digest, sections, checks, threads, measurement_version())
+    measuring = judging_version(native=config.environment.traces > 1)
+    return _digest(catalog_digest, sections, checks, threads, measuring)
 
 
 def train_length(config: Config) -> str:
@@ -68,7 +69,8 @@ def validate_fingerprint(catalog_digest: str, config: Config, best: Checkpoint, 
     damage = find_protocol(None, config).damage
     if damage is not None:
         sections["damage"] = damage.model_dump(mode="json")
-    return _digest(catalog_digest, sections, best.name, files, measured, measurement_version())
+    measuring = judging_version(native=config.validation.traces > 1)
+    return _digest(catalog_digest, sections, best.name, files, measured, measuring)
 
 
 def _digest(*parts: Any) -> str:

@@ -15,6 +15,7 @@ from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.prepare import prepare
 from vtrain.data.records import SPLITS
+from vtrain.environment.features import FEATURE_COUNTS, FEATURES
 from vtrain.errors import DataError
 from vtrain.monitoring.supervise import start_sampler
 from vtrain.pipeline.fingerprints import (
@@ -193,6 +194,8 @@ class Stages:
         """Whether training goes on from the newest checkpoint."""
         if latest is None or latest.step >= self.config.ppo.total_traces:
             return False
+        if latest.info.get("features", FEATURE_COUNTS[0]) != len(FEATURES):
+            return False  # its policy sees less, and learns no more
         if entry is None:  # trained by `vtrain train`: the checkpoint says on what
             return latest.info.get("dataset") == catalog.digest
         return same

@@ -130,7 +130,8 @@ class Origin:
             raise CheckpointError(
                 f"{self.checkpoint.name} saw {len(network.normaliser.mean)} features of "
                 f"an image, and this version of vtrain has {len(FEATURES)}.",
-                hint="Its policy can still be used; to learn more, train anew: `vtrain train`.",
+                hint="Its policy can still be used; to learn more, train anew in another run "
+                "directory, or with `vtrain run --force`.",
             )
         saved = tuple(len(bias) for _, bias in network.layers[:-1])
         if saved != tuple(config.ppo.hidden):

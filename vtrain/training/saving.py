@@ -20,6 +20,7 @@ from vtrain.checkpoints.retention import rules_of
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.config.dump import config_hash
 from vtrain.config.schema import Config
+from vtrain.environment.features import FEATURES
 from vtrain.errors import CheckpointError, StorageError, quoted
 from vtrain.rundir import RunDirectory, storage_error
 from vtrain.tracing.parameters import TABLE_DIGEST
@@ -173,6 +174,7 @@ class Saving:
             "config": config_hash(self._config),
             "dataset": self._problem.catalog.digest,
             "table": TABLE_DIGEST,
+            "features": len(FEATURES),
             "stage": stage,
             "best_step": self.best.step if self.best else None,
             "torch_threads": self._config.resources.torch_threads,

@@ -14,7 +14,7 @@ from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.data.records import Entry
-from vtrain.environment.versions import measurement_version
+from vtrain.environment.versions import judging_version
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, read_json, write_json
 from vtrain.validation.baselines import INCUMBENT
@@ -164,7 +164,7 @@ def fingerprint_of(
         table=_file_digest(table),
         costs=sections.pop("scoring"),
         settings=sections,
-        measuring=measurement_version(),
+        measuring=judging_version(native=protocol.traces > 1),
         version=__version__,
         protocol=protocol.settings.model_dump(mode="json"),
         damage=protocol.damage.model_dump(mode="json") if protocol.damage else None,
