@@ -27,6 +27,7 @@ from vtrain.validation.baselines import (
     PolicyChooser,
     Search,
     check_baselines,
+    chooses_by_input,
     parse_baselines,
 )
 
@@ -162,3 +163,15 @@ def test_a_policy_is_asked_with_the_features_of_the_image() -> None:
 
     assert asked == [(7.0, 0.4, 2)]
     assert found == [encode_settings(PRESETS["recipe"])]
+
+
+@pytest.mark.parametrize(
+    ("names", "traces", "expected"),
+    [
+        (("default", "best-fixed"), 1, False),
+        (("default",), 2, True),
+        (("default", "presets"), 1, True),
+    ],
+)
+def test_who_chooses_by_the_input(names: tuple[str, ...], traces: int, *, expected: bool) -> None:
+    assert chooses_by_input(names, traces) is expected

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from vtrain.agent.network import PolicyNetwork
 from vtrain.environment.features import features
 from vtrain.environment.observation import Vector, observe
+from vtrain.environment.outlines import palettes_of
 from vtrain.errors import CheckpointError, TraceError, UsageError
 from vtrain.images import encode_png, read, reduce
 from vtrain.images.loops import compile_loops
@@ -233,7 +234,7 @@ class TraceAgent:
         # An SVG source is rendered large enough for every enlargement the policy may choose.
         rgba = image if isinstance(image, np.ndarray) else read(image, svg_side=4 * side).rgba
         small = reduce(rgba, side)
-        palettes: dict[int, NDArray[np.uint8]] = {}
+        palettes = palettes_of(small)
         seen = features(small, palettes=palettes)
         chosen = [decode_action(item) for item in self.choose(seen, taste, traces)]
         # It finds its palettes on the same small picture.

@@ -78,13 +78,11 @@ def features(
 
     Args:
         rgba: Straight alpha, shape (h, w, 4).
-        palettes: The palettes that are found on the way are put there; see `Preparation`.
+        palettes: As `palettes_of` gives them, where they are known.
     """
     distinct = Distinct.of(rgba)
     view = view_of(rgba, distinct=distinct)
-    found = palettes_of(rgba)
-    if palettes is not None:
-        palettes.update(found)
+    found = palettes_of(rgba) if palettes is None else palettes
     values = np.concatenate(
         [
             _shape(rgba),

@@ -13,8 +13,9 @@ MEASURING = 7
 """Raised whenever preparation, tidying or scoring changes what is measured."""
 
 NATIVE = 2
-"""Raised whenever what several traces are judged by changes, where the input is all there is, or
-which ones are tried."""
+"""Raised whenever what several traces are judged by changes, where the input is all there is."""
+TRIED = 2
+"""Raised whenever a policy tries others among several traces."""
 
 
 def measurement_version() -> str:
@@ -25,5 +26,5 @@ def measurement_version() -> str:
 
 
 def judging_version(*, native: bool) -> str:
-    """As `measurement_version`; where several traces are judged by the input, of that as well."""
-    return f"{measurement_version()}-{NATIVE}" if native else measurement_version()
+    """As `measurement_version`; where several traces are tried, of which and of their judge too."""
+    return f"{measurement_version()}-{NATIVE}.{TRIED}" if native else measurement_version()

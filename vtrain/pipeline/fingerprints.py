@@ -20,6 +20,7 @@ from vtrain.data.scan import Found, scan
 from vtrain.environment.versions import judging_version
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, read_json, write_json
+from vtrain.validation.baselines import chooses_by_input
 from vtrain.validation.protocol import find_protocol
 
 _LOG = logging.getLogger(__name__)
@@ -66,10 +67,11 @@ def validate_fingerprint(catalog_digest: str, config: Config, best: Checkpoint, 
     measured = hashlib.sha256(table.read_bytes()).hexdigest() if table.is_file() else None
     files = {name: record.sha256 for name, record in best.manifest.files.items()}
     sections = config.model_dump(mode="json", include={"validation", "scoring", "tracing"})
-    damage = find_protocol(None, config).damage
-    if damage is not None:
-        sections["damage"] = damage.model_dump(mode="json")
-    measuring = judging_version(native=config.validation.traces > 1)
+    protocol = find_protocol(None, config)
+    if protocol.damage is not None:
+        sections["damage"] = protocol.damage.model_dump(mode="json")
+    several = chooses_by_input(config.validation.against, protocol.traces)
+    measuring = judging_version(native=several)
     return _digest(catalog_digest, sections, best.name, files, measured, measuring)
 
 

@@ -17,7 +17,7 @@ from vtrain.data.records import Entry
 from vtrain.environment.versions import judging_version
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory, read_json, write_json
-from vtrain.validation.baselines import INCUMBENT
+from vtrain.validation.baselines import INCUMBENT, chooses_by_input
 from vtrain.validation.protocol import Protocol
 from vtrain.validation.results import folders
 
@@ -164,7 +164,7 @@ def fingerprint_of(
         table=_file_digest(table),
         costs=sections.pop("scoring"),
         settings=sections,
-        measuring=judging_version(native=protocol.traces > 1),
+        measuring=judging_version(native=chooses_by_input(names, protocol.traces)),
         version=__version__,
         protocol=protocol.settings.model_dump(mode="json"),
         damage=protocol.damage.model_dump(mode="json") if protocol.damage else None,

@@ -10,7 +10,13 @@ from vtrain.validation.baselines.fixed import (
     PresetChooser,
     RandomChooser,
 )
-from vtrain.validation.baselines.known import FROM_TABLE, KNOWN, check_baselines, parse_baselines
+from vtrain.validation.baselines.known import (
+    FROM_TABLE,
+    KNOWN,
+    check_baselines,
+    chooses_by_input,
+    parse_baselines,
+)
 from vtrain.validation.baselines.measured import (
     BestFixedChooser,
     BestFixedPerCategoryChooser,
@@ -54,5 +60,6 @@ __all__ = [
     "TpeSearch",
     "TreesChooser",
     "check_baselines",
+    "chooses_by_input",
     "parse_baselines",
 ]

@@ -30,9 +30,11 @@ _FROM_TABLE: Mapping[str, Callable[[Measured], Chooser | Search]] = {
 }
 FROM_TABLE = tuple(_FROM_TABLE)
 """Baselines that need the settings measured on training images."""
+_ALL_PRESETS = "presets"
+"""Looks at every preset, however few traces the policy has."""
 KNOWN = (
     *PRESETS,
-    "presets",
+    _ALL_PRESETS,
     BEST_FIXED,
     "best-fixed-per-category",
     "portfolio",
@@ -46,6 +48,16 @@ KNOWN = (
 """Baselines that `parse_baselines` understands."""
 _PACKAGES = {"trees": ("sklearn", "scikit-learn"), "tpe": ("optuna",) * 2, "cmaes": ("cma",) * 2}
 """What a baseline needs of the extra ``baselines``: the module, and its name for pip."""
+
+
+def chooses_by_input(names: Sequence[str], traces: int) -> bool:
+    """Whether anybody keeps the best of several traces by their score against the input.
+
+    Args:
+        names: Baselines.
+        traces: That the policy may look at (count).
+    """
+    return traces > 1 or _ALL_PRESETS in names
 
 
 def parse_baselines(
@@ -86,7 +98,7 @@ def check_baselines(names: Sequence[str]) -> None:
 def _baseline(name: str, measured: Measured | None, incumbent: Chooser | None) -> Chooser | Search:
     if name in PRESETS:
         return PresetChooser(name)
-    if name == "presets":
+    if name == _ALL_PRESETS:
         return BestPresetChooser()
     if name == "random":
         return RandomChooser()
