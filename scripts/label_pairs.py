@@ -42,8 +42,7 @@ from vtrain.scoring.score import Scores, score
 from vtrain.tracing.parameters import PRESETS, Settings, settings_dict
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
-from vtrain.tracing.svg import svg_facts
-from vtrain.tracing.trace import trace_prepared
+from vtrain.tracing.trace import Trace, trace_prepared
 
 Rgba = NDArray[np.uint8]
 LIGHT, DARK, FRAME = (255, 255, 255), (32, 32, 32), (150, 150, 150)
@@ -167,11 +166,10 @@ def picture(path: Path, variant: int) -> tuple[Rgba, Rgba]:
 class Candidate:
     """A trace and all that pairs are chosen by."""
 
-    def __init__(self, settings: Settings, svg: str, reference: Reference, page: Rgba) -> None:
-        self.settings, self.svg = settings, svg
-        self.drawing = render(svg, reference.width, reference.height)
-        self.scores: Scores = score(reference, self.drawing, svg)
-        self.facts = svg_facts(svg)
+    def __init__(self, settings: Settings, drawn: Trace, reference: Reference, page: Rgba) -> None:
+        self.settings, self.svg, self.facts = settings, drawn.svg, drawn.facts
+        self.drawing = render(drawn.svg, reference.width, reference.height)
+        self.scores: Scores = score(reference, self.drawing, drawn.svg)
         self.ssim = float(
             structural_similarity(page, over(self.drawing, LIGHT), channel_axis=2)  # type: ignore[no-untyped-call]  # scikit-image leaves it bare
         )
@@ -185,7 +183,7 @@ def chosen_pairs(
     page = over(picture_, LIGHT)
     preparation = Preparation(rgba)
     found = [
-        Candidate(settings, trace_prepared(preparation, settings).svg, reference, page)
+        Candidate(settings, trace_prepared(preparation, settings), reference, page)
         for settings in candidates()
     ]
     ranked = []

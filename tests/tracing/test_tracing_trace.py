@@ -21,7 +21,7 @@ from vtrain.tracing.parameters import (
 )
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import RENDERER, render, render_resvg
-from vtrain.tracing.svg import svg_facts, tidy
+from vtrain.tracing.svg import tidy
 from vtrain.tracing.trace import trace, trace_prepared
 
 RECIPE = PRESETS["recipe"]
@@ -110,16 +110,18 @@ def test_an_opaque_image_stays_opaque(two_colours: NDArray[np.uint8]) -> None:
 def test_a_clear_image_gives_an_empty_drawing() -> None:
     drawn = trace(np.zeros((16, 16, 4), np.uint8), PRESETS["flattened"])
 
-    assert svg_facts(drawn.svg).paths == 0
+    assert drawn.facts.paths == 0
     assert not render(drawn.svg, 16, 16).any()
 
 
 def test_numbers_are_no_longer_than_asked(ring: NDArray[np.uint8]) -> None:
     for digits in (0, 1, 2):
-        svg = trace(ring, replace(RECIPE, mode="spline", path_precision=digits)).svg
+        drawn = trace(ring, replace(RECIPE, mode="spline", path_precision=digits))
 
-        longest = max(len(part) for part in re.findall(r"\.(\d+)", svg) or [""])
-        assert longest <= digits
+        fractions = re.findall(r"\.(\d+)", drawn.svg)
+        assert max(len(part) for part in fractions or [""]) <= max(digits, 1)
+        if not digits:  # only where a path begins
+            assert len(fractions) <= 2 * drawn.facts.paths
 
 
 def test_tracing_twice_gives_the_same_text(ring: NDArray[np.uint8]) -> None:
@@ -229,15 +231,12 @@ def test_two_independent_renderers_agree(
 
 
 def test_a_drawing_is_measured() -> None:
-    svg = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4">\n'
-        '<path d="M0 0 C1 1 2 2 3 3 L1 1 Z" fill="#FF0000"/>\n'
-        '<path d="M0 0 L3 3 Z" fill="#FF0000"/>\n</svg>\n'
-    )
+    path = '<path d="M0 0 C3 0 3 0 3 3 L1 1 Z " fill="#{}" transform="translate(2,0)"/>\n'
+    raw = "".join(path.format(fill) for fill in ("FF0000", "FF0000", "00FF00", "FF0000"))
 
-    facts = svg_facts(svg)
+    svg, facts = tidy(raw, width=4, height=4, view=(0, 0, 4, 4), digits=2)
 
-    assert (facts.segments, facts.paths, facts.colours) == (3, 2, 1)
+    assert (facts.segments, facts.paths, facts.colours) == (4 * 3, 3, 2)
     assert facts.bytes == len(svg)
 
 

@@ -14,7 +14,6 @@ from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import Scores, score
 from vtrain.scoring.utility import cost, utility
 from vtrain.tracing.render import render
-from vtrain.tracing.svg import svg_facts
 from vtrain.tracing.trace import Trace
 
 
@@ -85,7 +84,7 @@ class Judge:
             TraceError: The drawing cannot be rendered.
         """
         picture = render(drawn.svg, self._reference.width, self._reference.height)
-        facts = svg_facts(drawn.svg)
+        facts = drawn.facts
         scores = score(self._reference, picture, drawn.svg)
         price = cost(facts.segments, facts.bytes, drawn.pixels, self._scoring)
         value = utility(scores.appearance, price, self._taste)

@@ -25,7 +25,7 @@ def warm_up() -> None:
     picture[:, :8] = (200, 30, 60, 255)
     features(picture)
     Preparation(picture).apply(PRESETS["recipe"])
-    render(empty(16, 16, (0, 0, 16, 16)), 16, 16)
+    render(empty(16, 16, (0, 0, 16, 16))[0], 16, 16)
 
 
 warm_up()

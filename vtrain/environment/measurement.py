@@ -23,7 +23,7 @@ from vtrain.scoring.utility import cost, utility
 from vtrain.tracing.parameters import Action, decode_action
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
-from vtrain.tracing.svg import svg_facts
+from vtrain.tracing.svg import gzip_bytes
 from vtrain.tracing.trace import Trace, trace_prepared
 
 Key = TypeVar("Key")
@@ -76,7 +76,7 @@ class Measurement:
         truth: Share of the visible edges whose direction is the reference's, 0 to 1.
         stray: Visible edges where the reference has none, over those that it has; from 0.
         facets: Visible turns of outlines where the reference is smooth (per 100 px); from 0.
-        segments: Path segments (count).
+        segments: Sides of all outlines (count).
         paths: Path elements (count).
         colours: Distinct fills (count).
         bytes: Size of the SVG (bytes).
@@ -178,7 +178,7 @@ class Bench:
         drawn = self._draw(request.image, request.action)
         reference = self._reference(request.image, native=request.native)
         picture = render(drawn.svg, reference.width, reference.height)
-        facts = svg_facts(drawn.svg, compressed=request.full)
+        facts = drawn.facts
         scores = score_fully(reference, picture, drawn.svg) if request.full else None
         terms = scores or score(reference, picture, drawn.svg)
         return Measurement(
@@ -193,7 +193,7 @@ class Bench:
             paths=facts.paths,
             colours=facts.colours,
             bytes=facts.bytes,
-            gzip_bytes=facts.gzip_bytes,
+            gzip_bytes=gzip_bytes(drawn.svg) if request.full else None,
             pixels=drawn.pixels,
             ssim=scores.ssim if scores else None,
             ms_ssim=scores.ms_ssim if scores else None,

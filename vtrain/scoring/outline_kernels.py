@@ -1,4 +1,8 @@
-"""Reading of path data, compiled: `M`, `L`, `C` and `Z` with absolute coordinates."""
+"""Reading of path data, compiled: the commands `M`, `L`, `H`, `V`, `C` and `Z`, and relative ones.
+
+SVG 2, section 9.3: letters may be left out where the command goes on, and pairs after a move are
+lines; numbers need no space before a sign, nor before a point after one that has a point.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ from numpy.typing import NDArray
 
 from vtrain.compiled import compiled, inlined
 
-_M, _L, _C, _Z = 77, 76, 67, 90
+_M, _L, _H, _V, _C, _Z = 77, 76, 72, 86, 67, 90
+_SMALL = 32
+"""From a capital letter, an absolute command, to the small one, which is relative."""
 _MINUS, _POINT, _NOUGHT, _NINE = 45, 46, 48, 57
 _TINY = 1e-6
 
@@ -59,22 +65,31 @@ def _read_segments(data: Text, segments: Rows) -> int:
     """Start, direction there and at the end, length, and whether an outline begins."""
     numbers = np.zeros(6, np.float64)
     count, opened = 0, 0
-    command, held, place = 0, 0, 0
+    command, relative, held, place = 0, False, 0, 0
     start_x = start_y = x = y = 0.0
     while place < data.size:
         letter = data[place]
-        if letter == _MINUS or _NOUGHT <= letter <= _NINE:
-            numbers[held], place = _number(data, place)
+        if letter in (_MINUS, _POINT) or _NOUGHT <= letter <= _NINE:
+            number, place = _number(data, place)
+            if relative:
+                across = command == _H or (command != _V and held % 2 == 0)
+                number += x if across else y
+            numbers[held] = number
             held += 1
         else:
             if letter >= _C:  # the commands are the only letters
-                command, held = letter, 0
-                if letter == _Z:
+                relative = letter >= _C + _SMALL
+                command, held = letter - _SMALL if relative else letter, 0
+                if command == _Z:
                     numbers[0], numbers[1] = start_x, start_y
                     count = _append(segments, count, opened, x, y, numbers, 2)
                     x, y = start_x, start_y
             place += 1
             continue
+        if command == _H:
+            numbers[1], held = y, 2
+        elif command == _V:
+            numbers[0], numbers[1], held = x, numbers[0], 2
         if command == _M and held == 2:
             start_x = x = numbers[0]
             start_y = y = numbers[1]
@@ -95,7 +110,7 @@ def _number(data: Text, place: int) -> tuple[float, int]:
     digits, scale = 0, 0
     while place < data.size:
         letter = data[place]
-        if letter == _POINT:
+        if letter == _POINT and scale == 0:
             scale = 1
         elif _NOUGHT <= letter <= _NINE:
             digits = digits * 10 + (int(letter) - _NOUGHT)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from html import escape
 
 from vtrain.errors import TraceError
+from vtrain.tracing.path_data import shorten
 
 _PATH = re.compile(
     r'<path d="([MLCZ0-9 .,-]*)" fill="(#[0-9A-F]{6})" '
     r'transform="translate\((-?[0-9.]+),(-?[0-9.]+)\)"/>'
 )
+_PLACED = 1
+"""VTracer rounds the points of a path, not where the path is: that needs a decimal (digits)."""
 _NOT_XML = "[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """XML 1.0, section 2.2, without line ends and tabs, which an attribute would not keep. Compiled
 when it is needed: that takes longer than all the rest of this module."""
@@ -23,18 +26,16 @@ class SvgFacts:
     """Size of an SVG drawing.
 
     Attributes:
-        segments: Line and curve segments over all paths (count).
+        segments: Sides of all outlines: lines and curves (count).
         paths: Path elements (count).
         colours: Distinct fills (count).
         bytes: Length as UTF-8 (bytes).
-        gzip_bytes: Length after gzip at level 6 (bytes); None unless asked for.
     """
 
     segments: int
     paths: int
     colours: int
     bytes: int
-    gzip_bytes: int | None
 
 
 def titled(svg: str, title: str) -> str:
@@ -51,44 +52,38 @@ def titled(svg: str, title: str) -> str:
     return f'{head} role="img" aria-label="{text}"{end}<title>{text}</title>\n{rest}'
 
 
-def svg_facts(svg: str, *, compressed: bool = False) -> SvgFacts:
-    """Counts and sizes of an SVG written by `tidy`.
-
-    Args:
-        svg: The document.
-        compressed: Whether the size after gzip is wanted, which takes as long as a small trace.
-    """
-    data = svg.encode()
-    fills = re.findall(r' fill="(#[0-9A-Fa-f]{3,6})"', svg)
-    outlines = re.findall(r' d="([^"]*)"', svg)
-    return SvgFacts(
-        segments=sum(outline.count("L") + outline.count("C") for outline in outlines),
-        paths=len(outlines),
-        colours=len(set(fills)),
-        bytes=len(data),
-        gzip_bytes=len(gzip.compress(data, 6, mtime=0)) if compressed else None,
-    )
+def gzip_bytes(svg: str) -> int:
+    """Size of a drawing after gzip at level 6 (bytes); it takes as long as a small trace."""
+    return len(gzip.compress(svg.encode(), 6, mtime=0))
 
 
-def empty(width: int, height: int, view: tuple[int, int, int, int]) -> str:
-    """A drawing with nothing in it."""
-    return _header(width, height, view) + "</svg>\n"
+def empty(width: int, height: int, view: tuple[int, int, int, int]) -> tuple[str, SvgFacts]:
+    """A drawing with nothing in it, and its size."""
+    svg = _header(width, height, view) + "</svg>\n"
+    return svg, SvgFacts(segments=0, paths=0, colours=0, bytes=len(svg))
 
 
-def tidy(svg: str, *, width: int, height: int, view: tuple[int, int, int, int], digits: int) -> str:
-    """VTracer's output as a document to keep: `viewBox`, own size, no prolog, short numbers.
+def tidy(
+    svg: str, *, width: int, height: int, view: tuple[int, int, int, int], digits: int
+) -> tuple[str, SvgFacts]:
+    """VTracer's output as a document to keep: `viewBox`, own size, no prolog, short paths.
+
+    Shapes of one colour that follow on each other are one path: nothing lies between them.
 
     Args:
         svg: What VTracer returned: one path element per line.
         width: Width of the document (px).
         height: Height of the document (px).
         view: x, y, width and height of the traced image in the path's coordinates.
-        digits: Decimals of a translation.
+        digits: Decimals of the tracer's coordinates; where a path begins has one at least.
+
+    Returns:
+        The document, and its size.
 
     Raises:
         TraceError: The output has an element or attribute that VTracer never writes.
     """
-    lines = [_header(width, height, view)]
+    outlines, moves, paths, fills = [], [], [], list[str]()
     for line in svg.splitlines():
         if not line.startswith("<path"):
             if line.startswith(("<?xml", "<!--", "<svg", "</svg")) or not line.strip():
@@ -98,11 +93,16 @@ def tidy(svg: str, *, width: int, height: int, view: tuple[int, int, int, int], 
         if match is None:
             raise TraceError("invalid-svg", f"VTracer wrote an unexpected path: {line[:60]!r}")
         outline, fill, x, y = match.groups()
-        x, y = _short(float(x), digits), _short(float(y), digits)
-        moved = "" if x == y == "0" else f' transform="translate({x},{y})"'
-        lines.append(f'<path d="{outline.strip()}" fill="{fill}"{moved}/>\n')
-    lines.append("</svg>\n")
-    return "".join(lines)
+        if not fills or fills[-1] != fill:
+            fills.append(fill)
+        outlines.append(outline)
+        moves.append((float(x), float(y)))
+        paths.append(len(fills) - 1)
+    data, segments = shorten(outlines, moves, paths, max(digits, _PLACED))
+    lines = [f'<path d="{text}" fill="{_short(fills[path])}"/>\n' for path, text in data.items()]
+    document = "".join([_header(width, height, view), *lines, "</svg>\n"])
+    colours = len({fills[path] for path in data})
+    return document, SvgFacts(segments, len(lines), colours, len(document))
 
 
 def _header(width: int, height: int, view: tuple[int, int, int, int]) -> str:
@@ -113,6 +113,6 @@ def _header(width: int, height: int, view: tuple[int, int, int, int]) -> str:
     )
 
 
-def _short(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
-    return "0" if text in ("-0", "") else text
+def _short(fill: str) -> str:
+    """The same colour with three digits, where that can be."""
+    return f"#{fill[1::2]}" if fill[1::2] == fill[2::2] else fill

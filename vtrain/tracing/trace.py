@@ -12,7 +12,7 @@ from vtrain.errors import TraceError, UsageError
 from vtrain.tracing.parameters import Settings, check_settings
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
-from vtrain.tracing.svg import empty, tidy
+from vtrain.tracing.svg import SvgFacts, empty, tidy
 from vtrain.tracing.vtracer_backend import BORDER, run_vtracer
 
 _EDGE = 2
@@ -31,12 +31,14 @@ class Trace:
 
     Attributes:
         svg: The document, with `viewBox`.
+        facts: Its size.
         width: Width of the document (px of the source).
         height: Height of the document (px of the source).
         pixels: Pixels that the tracer was given (count).
     """
 
     svg: str
+    facts: SvgFacts
     width: int
     height: int
     pixels: int
@@ -90,10 +92,10 @@ def trace_prepared(
     border = BORDER if prepared.keyed else 0
     view = (border, border, width, height)
     if not prepared.rgba[..., 3].any():
-        svg = empty(own_width, own_height, view)
-        return Trace(svg, own_width, own_height, width * height)
+        svg, facts = empty(own_width, own_height, view)
+        return Trace(svg, facts, own_width, own_height, width * height)
 
-    def draw(chosen: Settings) -> str:
+    def draw(chosen: Settings) -> tuple[str, SvgFacts]:
         raw = run_vtracer(prepared.rgba, chosen, keyed=prepared.keyed)
         if len(raw) > output_limit:
             raise TraceError(
@@ -103,14 +105,14 @@ def trace_prepared(
         digits = settings.path_precision
         return tidy(raw, width=own_width, height=own_height, view=view, digits=digits)
 
-    svg = draw(settings)
+    svg, facts = draw(settings)
     if prepared.keyed and settings.hierarchical == "cutout":
         # VTracer's cutout can take the colour it keys with for one of the drawing's and fill what
         # is clear; stacking never does.
         reach = settings.filter_speckle // 2 + _EDGE
         if _paints(render(svg, width, height), prepared.rgba[..., 3] == 0, reach):
-            svg = draw(replace(settings, hierarchical="stacked"))
-    return Trace(svg, own_width, own_height, width * height)
+            svg, facts = draw(replace(settings, hierarchical="stacked"))
+    return Trace(svg, facts, own_width, own_height, width * height)
 
 
 def has_background(svg: str, rgba: NDArray[np.uint8], settings: Settings) -> bool:

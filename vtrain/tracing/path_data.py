@@ -1,0 +1,247 @@
+"""Path data written as short as it can be without changing the picture.
+
+VTracer writes every segment with its letter, in absolute coordinates of a path that is moved by a
+transform, and straight pieces of a spline as curves. Here coordinates are relative (SVG 2,
+section 9.3), letters stand where the command changes, straight curves are lines, and lines that go
+on in the same direction are one. All of it is done on whole numbers of the last decimal, so nothing
+is rounded twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.errors import TraceError
+
+_FLAT = 0.05
+"""A curve that stays this close to its chord is a line (px of the traced image)."""
+_KEPT = 1 << 16
+"""Numbers whose text is remembered (count)."""
+
+_MOVE, _LINE, _CURVE, _CLOSE = 77, 76, 67, 90  # the letters that VTracer writes
+_NUMBERS = np.zeros(128, np.intp)
+_NUMBERS[[_MOVE, _LINE, _CURVE]] = 2, 2, 6
+_NO_LETTERS = str.maketrans("MLCZ,", "     ")
+
+# What is written: a code for each command, which is also its place in `_LETTERS`.
+_M, _L, _H, _V, _C = range(5)
+_LETTERS = "mlhvc"
+_WRITTEN = np.array([2, 2, 1, 1, 6])
+"""Numbers of each command (count)."""
+_SYMBOLS = -(1 << 60)
+"""Tokens from here on stand for a letter; far from any number."""
+_END_OUTLINE, _END_PATH = len(_LETTERS), len(_LETTERS) + 1
+
+Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """What a drawing is made of, in order; coordinates in units of the last decimal.
+
+    Attributes:
+        is_move: Whether an outline begins, shape (n,).
+        is_curve: Whether it is a curve; what is neither is a line.
+        handles: Both handles of curves, shape (n, 2, 2).
+        end: Where it ends, shape (n, 2).
+        path: Which path it belongs to, rising.
+    """
+
+    is_move: Flags
+    is_curve: Flags
+    handles: Numbers
+    end: Numbers
+    path: Numbers
+
+    @property
+    def start(self) -> Numbers:
+        """Where each begins that draws anything, shape (n, 2)."""
+        return np.vstack([np.zeros((1, 2), np.int64), self.end[:-1]])
+
+    @property
+    def outline(self) -> Numbers:
+        """Which outline each belongs to."""
+        return np.asarray(np.cumsum(self.is_move) - 1, np.int64)
+
+    @property
+    def is_last(self) -> Flags:
+        """Whether it is the last of its outline."""
+        return np.append(self.is_move[1:], True)
+
+    @property
+    def is_home(self) -> Flags:
+        """Whether it ends where its outline begins."""
+        return np.asarray((self.end == self.end[self.is_move][self.outline]).all(axis=1))
+
+    def where(self, kept: Flags) -> Segments:
+        """Some of them."""
+        return Segments(*(getattr(self, field.name)[kept] for field in fields(self)))
+
+
+class _Words(dict[int, str]):
+    """The text of each token: of numbers as they are met, with the space before them or without."""
+
+    def __init__(self, digits: int) -> None:
+        super().__init__()
+        self._digits = digits
+        for code, text in enumerate([*_LETTERS, "z", "z\n"]):
+            self[_SYMBOLS + code] = text
+
+    def __missing__(self, token: int) -> str:
+        value, spaced = token >> 1, token & 1
+        whole, part = divmod(abs(value), 10**self._digits)
+        text = str(whole) if whole or not part else ""
+        if part:
+            text += f".{part:0{self._digits}d}".rstrip("0")
+        text = ("-" if value < 0 else " " if spaced else "") + text
+        if len(self) < _KEPT:
+            self[token] = text
+        return text
+
+
+_WORDS: dict[int, _Words] = {}
+
+
+def shorten(
+    outlines: Sequence[str], moves: Sequence[tuple[float, float]], paths: Sequence[int], digits: int
+) -> tuple[dict[int, str], int]:
+    """Short path data of a drawing.
+
+    Args:
+        outlines: VTracer's path data: absolute `M`, `L`, `C` and `Z`, each with its own letter.
+        moves: What is added to the coordinates of each.
+        paths: The path that each becomes a part of; rising.
+        digits: Decimals of a coordinate.
+
+    Returns:
+        The data of each path that draws anything, and how many sides all outlines have.
+
+    Raises:
+        TraceError: The data has other commands than those, or they lack coordinates.
+    """
+    if not any(outlines):
+        return {}, 0
+    segments = _read(outlines, moves, paths, digits)
+    segments = replace(segments, is_curve=_bent(segments, _FLAT * 10**digits))
+    segments = _without_empty(segments.where(~_idle(segments)))
+    if not len(segments.end):
+        return {}, 0
+    # Closing draws a side where the outline has not come home; a line home need not be written.
+    closing = segments.is_last & segments.is_home
+    sides = int(np.count_nonzero(~segments.is_move) + np.count_nonzero(segments.is_last & ~closing))
+    segments = segments.where(segments.is_move | segments.is_curve | ~closing)
+    words = _WORDS.setdefault(digits, _Words(digits))
+    text = "".join(map(words.__getitem__, _tokens(segments, 10**digits).tolist()))
+    return dict(zip(dict.fromkeys(segments.path.tolist()), text.split("\n"), strict=False)), sides
+
+
+def _read(
+    outlines: Sequence[str], moves: Sequence[tuple[float, float]], paths: Sequence[int], digits: int
+) -> Segments:
+    """VTracer's path data, coordinates rounded to the last decimal."""
+    text = "".join(outlines)
+    data = np.frombuffer(text.encode("ascii"), np.uint8)
+    places = np.flatnonzero(data >= _CURVE)
+    letters = data[places]
+    of_outline = np.searchsorted(np.cumsum([len(one) for one in outlines]), places, side="right")
+    # `sep` makes it read text, which is much faster than to split it first.
+    numbers = np.fromstring(text.translate(_NO_LETTERS), np.float64, sep=" ")
+    held = _NUMBERS[letters] // 2
+    first = np.flatnonzero(np.diff(of_outline, prepend=-1))
+    opened = np.zeros(len(letters), np.bool_)
+    opened[first] = True
+    opened[1:] |= letters[:-1] == _CLOSE
+    if 2 * held.sum() != len(numbers) or not np.array_equal(opened, letters == _MOVE):
+        raise TraceError("invalid-svg", f"VTracer wrote unexpected path data: {text[:60]!r}")
+    shift = np.rint(np.array(moves, np.float64).reshape(-1, 2) * 10**digits)
+    points = np.rint(numbers.reshape(-1, 2) * 10**digits)
+    points += np.repeat(shift[of_outline], held, axis=0)
+    points = points.astype(np.int64)
+    drawn = letters != _CLOSE
+    letters, last = letters[drawn], np.cumsum(held[drawn]) - 1
+    is_curve = letters == _CURVE
+    handles = np.zeros((len(letters), 2, 2), np.int64)
+    handles[is_curve] = points[last[is_curve, None] + np.array([-2, -1])]
+    path = np.asarray(paths, np.int64)[of_outline[drawn]]
+    return Segments(letters == _MOVE, is_curve, handles, points[last], path)
+
+
+def _bent(segments: Segments, flat: float) -> Flags:
+    """Which curves are not lines: a handle lies off the chord, or beyond it."""
+    start = segments.start
+    chord = (segments.end - start).astype(np.float64)
+    length = np.hypot(chord[:, 0], chord[:, 1])
+    unit = chord / np.maximum(length, 1e-9)[:, None]
+    offset = segments.handles - start[:, None]
+    along = (offset * unit[:, None]).sum(axis=2)
+    aside = offset[..., 0] * unit[:, None, 1] - offset[..., 1] * unit[:, None, 0]
+    off = np.abs(np.where(length[:, None] > 0, aside, np.abs(offset).max(axis=2))) > flat
+    beyond = (along < -flat) | (along > length[:, None] + flat)
+    return np.asarray(segments.is_curve & (off | beyond).any(axis=1))
+
+
+def _idle(segments: Segments) -> Flags:
+    """Which lines draw nothing, or go on in the next line."""
+    is_line = ~segments.is_move & ~segments.is_curve
+    step = segments.end - segments.start
+    idle = is_line & ~step.any(axis=1)
+    # A line of no length between two others hides that they are one: looked at without those.
+    order = np.flatnonzero(~idle)
+    lines, ahead = is_line[order], step[order]
+    same = lines[:-1] & lines[1:]
+    same &= ahead[:-1, 0] * ahead[1:, 1] == ahead[:-1, 1] * ahead[1:, 0]
+    same &= (ahead[:-1] * ahead[1:]).sum(axis=1) > 0
+    idle[order[:-1][same]] = True
+    return idle
+
+
+def _without_empty(segments: Segments) -> Segments:
+    """Only outlines that have sides."""
+    outline = segments.outline
+    sides = np.bincount(outline[~segments.is_move], minlength=int(segments.is_move.sum()))
+    return segments.where(sides[outline] > 0)
+
+
+def _tokens(segments: Segments, scale: int) -> Numbers:
+    """Letters and numbers in the order in which they are written."""
+    is_move, end, path, start = segments.is_move, segments.end, segments.path, segments.start
+    # An outline starts where the one before it in its path did: there its closing ended.
+    heads = np.flatnonzero(is_move)
+    goes_on = path[heads[1:]] == path[heads[:-1]]
+    start[heads[1:]] = np.where(goes_on[:, None], end[heads[:-1]], 0)
+    step = end - start
+    code = np.where(step[:, 1] == 0, _H, np.where(step[:, 0] == 0, _V, _L))
+    code = np.where(is_move, _M, np.where(segments.is_curve, _C, code))
+    # Pairs after a move are lines (section 9.3.3), and a command goes on until another one.
+    before = np.where(code == _M, _L, code)
+    named = np.concatenate([[True], code[1:] != before[:-1]]) | is_move
+    ends = segments.is_last
+    size = named + _WRITTEN[code] + ends
+    first = np.cumsum(size) - size
+    total = int(size.sum())
+    values, is_number = np.zeros(total, np.int64), np.ones(total, np.bool_)
+    number = first + named
+    for kind in (_M, _L):
+        values[number[code == kind, None] + np.arange(2)] = step[code == kind]
+    values[number[code == _H]] = step[code == _H, 0]
+    values[number[code == _V]] = step[code == _V, 1]
+    curves = code == _C
+    bends = (
+        np.concatenate([segments.handles[curves], end[curves, None]], axis=1) - start[curves, None]
+    )
+    values[number[curves, None] + np.arange(6)] = bends.reshape(-1, 6)
+    is_number[first[named]] = is_number[(first + size - 1)[ends]] = False
+    # A sign or a letter parts two numbers, and so does a point after one that has a point.
+    ahead = np.concatenate([[0], values[:-1]])
+    fraction = (np.abs(values) < scale) & (values != 0) & (ahead % scale != 0)
+    spaced = is_number & np.concatenate([[False], is_number[:-1]]) & (values >= 0) & ~fraction
+    tokens: Numbers = 2 * values + spaced
+    tokens[first[named]] = _SYMBOLS + code[named]
+    finished = np.append(path[1:] != path[:-1], True)[ends]
+    tokens[(first + size - 1)[ends]] = _SYMBOLS + np.where(finished, _END_PATH, _END_OUTLINE)
+    return tokens
