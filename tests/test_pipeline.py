@@ -37,6 +37,7 @@ from vtrain.pipeline.fingerprints import (
 from vtrain.pipeline.stages import PREVIOUS, Stages
 from vtrain.pipeline.state import CheckpointState, RunState
 from vtrain.rundir import RunDirectory, read_json, write_jsonl
+from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.validation.measures import Beyond, Finding
 from vtrain.validation.results import Record
 from vtrain.validation.statistics import Interval
@@ -425,9 +426,14 @@ def test_a_users_mistake_is_told_in_words(
 
 @pytest.mark.parametrize(
     ("info", "goes_on"),
-    [({"features": len(FEATURES)}, True), ({"features": 7}, False), ({}, False)],
+    [
+        ({"features": len(FEATURES), "table": TABLE_DIGEST}, True),
+        ({"features": 7, "table": TABLE_DIGEST}, False),
+        ({"features": len(FEATURES), "table": "another"}, False),
+        ({}, False),
+    ],
 )
-def test_a_training_of_other_features_is_not_gone_on_with(
+def test_a_training_of_other_features_or_settings_is_not_gone_on_with(
     tiny: Config, info: dict[str, object], *, goes_on: bool
 ) -> None:
     latest = SimpleNamespace(step=8, info={**info, "dataset": "same"})

@@ -14,7 +14,7 @@ from vtrain.environment.episode import reward_scale
 from vtrain.environment.measurement import Measurement
 from vtrain.environment.registration import make_trace_env
 from vtrain.errors import NonFiniteError
-from vtrain.tracing.parameters import PRESETS, encode_settings
+from vtrain.tracing.parameters import PARAMETERS, PRESETS, encode_settings
 
 
 def test_it_is_made_by_name() -> None:
@@ -127,6 +127,6 @@ def test_a_gain_that_is_not_a_number_is_no_reward(
     monkeypatch.setattr(Measurement, "utility", lambda *_: math.nan)
 
     with pytest.raises(NonFiniteError, match=f"image {info['image']} at taste") as caught:
-        shared_env.step(np.zeros(13, np.int64))
+        shared_env.step(np.zeros(len(PARAMETERS), np.int64))
 
     assert caught.value.images == (info["image"],)

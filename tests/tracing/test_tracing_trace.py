@@ -193,7 +193,7 @@ def test_a_panic_of_the_tracer_is_a_typed_error(
 def test_output_that_the_tracer_never_writes_is_refused() -> None:
     for line in ('<script src="x"/>', '<path d="M0 0" onclick="x" fill="#000000"/>'):
         with pytest.raises(TraceError, match="invalid-svg"):
-            tidy(line, width=1, height=1, view=(0, 0, 1, 1), digits=2)
+            tidy(line, Settings(), width=1, height=1, view=(0, 0, 1, 1))
 
 
 @settings(max_examples=60, deadline=None)
@@ -234,7 +234,7 @@ def test_a_drawing_is_measured() -> None:
     path = '<path d="M0 0 C3 0 3 0 3 3 L1 1 Z " fill="#{}" transform="translate(2,0)"/>\n'
     raw = "".join(path.format(fill) for fill in ("FF0000", "FF0000", "00FF00", "FF0000"))
 
-    svg, facts = tidy(raw, width=4, height=4, view=(0, 0, 4, 4), digits=2)
+    svg, facts = tidy(raw, Settings(), width=4, height=4, view=(0, 0, 4, 4))
 
     assert (facts.segments, facts.paths, facts.colours) == (4 * 3, 3, 2)
     assert facts.bytes == len(svg)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import tiny
+from vtrain.agent.former import brought_up
 from vtrain.checkpoints.store import CheckpointStore
 from vtrain.errors import CheckpointError, UsageError
 from vtrain.rundir import RunDirectory, read_jsonl
@@ -20,7 +21,7 @@ from vtrain.training.train import train
 
 NewRun = Callable[[str], RunDirectory]
 RELEASED = Path(__file__).parents[1] / "checkpoints" / "released" / "schema-1"
-"""A checkpoint of the first version, whose policies saw fewer features."""
+"""A checkpoint of the first version: fewer features, and a table of fewer rows."""
 SHORT, LONGER = tiny("ppo.total_traces=32"), tiny("ppo.total_traces=48")
 
 
@@ -79,25 +80,32 @@ def test_a_resume_with_another_network_leaves_the_config(run: RunDirectory) -> N
     assert train(LONGER, run, resume=True).updates == 3
 
 
-def test_a_policy_of_fewer_features_is_not_trained_on(new_run: NewRun) -> None:
+def test_a_policy_of_a_former_table_is_not_trained_on(new_run: NewRun) -> None:
     before = new_run("before")
     shutil.copytree(RELEASED, before.checkpoints)
 
-    with pytest.raises(CheckpointError, match="saw 103 features of an image") as refused:
+    with pytest.raises(CheckpointError, match="another parameter table") as refused:
         train(LONGER, new_run("other"), fork=str(before.root))
 
-    assert "train anew" in str(refused.value.hint)
+    assert "Train anew" in str(refused.value.hint)
 
 
-def test_a_policy_of_fewer_features_is_exported_and_comes_back(tmp_path: Path) -> None:
+def test_a_policy_of_fewer_features_is_exported_comes_back_and_is_not_trained_on(
+    tmp_path: Path, new_run: NewRun
+) -> None:
     shutil.copytree(RELEASED, tmp_path / "checkpoints")
     checkpoint = CheckpointStore(tmp_path / "checkpoints").resolve("latest")
 
     export_sb3(checkpoint, tmp_path / "policy.zip")
 
-    weights = checkpoint.load().tensors["policy"]
-    again = read_sb3(tmp_path / "policy.zip").arrays
-    assert all(np.array_equal(weights[name], again[name]) for name in weights)
+    weights = brought_up(checkpoint.load().tensors["policy"])
+    again = read_sb3(tmp_path / "policy.zip")
+    assert all(np.array_equal(weights[name], again.arrays[name]) for name in weights)
+    before = new_run("before")
+    again.save(CheckpointStore(before.checkpoints))
+    with pytest.raises(CheckpointError, match="saw 103 features of an image") as refused:
+        train(LONGER, new_run("other"), fork=str(before.root))
+    assert "train anew" in str(refused.value.hint)
 
 
 def test_checkpoints_of_a_later_version_are_not_trained_over(run: RunDirectory) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vtrain.agent.former import DIGEST, brought_up
 from vtrain.agent.portfolio import Portfolio, in_turn
 from vtrain.config.tastes import MOST_LAMBDA
 from vtrain.environment.features import FEATURE_COUNTS
@@ -24,7 +25,7 @@ from vtrain.tracing.parameters import ACTION_LEVELS, TABLE_DIGEST, Action, canon
 _HIDDEN = "mlp_extractor.policy_net.{}.{}"
 _HEAD = "action_net.{}"
 _MEAN, _SCALE = "normaliser.mean", "normaliser.scale"
-_DIGEST, _SIDE = "meta.table_digest", "meta.input_size"
+_SIDE = "meta.input_size"
 _NEAR = 1.7
 """Ratio of a taste to those beside it."""
 _DRAWS_AN_ACTION = 4
@@ -58,10 +59,11 @@ class PolicyNetwork:
 
         Raises:
             CheckpointError: An array is missing, has the wrong shape, or the policy belongs to
-                another parameter table.
+                an unknown parameter table.
         """
         try:
-            digest = bytes(arrays[_DIGEST]).decode("ascii", "replace")
+            arrays = brought_up(arrays)
+            digest = bytes(arrays[DIGEST]).decode("ascii", "replace")
             if digest != TABLE_DIGEST:
                 raise CheckpointError(
                     f"{name} was trained with another parameter table ({digest}; this version of "
@@ -202,7 +204,7 @@ def policy_arrays(
         **(portfolio.as_arrays() if portfolio else {}),
         _MEAN: normaliser.mean,
         _SCALE: normaliser.scale,
-        _DIGEST: np.frombuffer(TABLE_DIGEST.encode(), np.uint8),
+        DIGEST: np.frombuffer(TABLE_DIGEST.encode(), np.uint8),
         _SIDE: np.array([input_size], np.int64),
     }
 

@@ -22,7 +22,9 @@ LIMIT = 10.0
 _TASTE = 2
 _PROGRESS = 1
 _OUTCOME = 6
-_BESIDE_FEATURES = _TASTE + _PROGRESS + len(ACTION_LEVELS) + _OUTCOME
+BEFORE_ACTION = _TASTE + _PROGRESS
+"""Entries of an observation between the features and the last action."""
+_BESIDE_FEATURES = BEFORE_ACTION + len(ACTION_LEVELS) + _OUTCOME
 OBSERVATION_SIZE = len(FEATURES) + _BESIDE_FEATURES
 """Length of an observation."""
 OBSERVATION_NAMES: tuple[str, ...] = (

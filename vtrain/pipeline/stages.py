@@ -27,6 +27,7 @@ from vtrain.pipeline.fingerprints import (
     validate_fingerprint,
 )
 from vtrain.rundir import RunDirectory, storage_error
+from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.validation.report import headline
 from vtrain.validation.results import Record, read_record
 from vtrain.validation.validate import TABLE, validate
@@ -194,8 +195,9 @@ class Stages:
         """Whether training goes on from the newest checkpoint."""
         if latest is None or latest.step >= self.config.ppo.total_traces:
             return False
-        if latest.info.get("features", FEATURE_COUNTS[0]) != len(FEATURES):
-            return False  # its policy sees less, and learns no more
+        seen = latest.info.get("features", FEATURE_COUNTS[0])
+        if seen != len(FEATURES) or latest.info.get("table") != TABLE_DIGEST:
+            return False  # its policy sees less or chooses among less, and learns no more
         if entry is None:  # trained by `vtrain train`: the checkpoint says on what
             return latest.info.get("dataset") == catalog.digest
         return same

@@ -1,4 +1,4 @@
-"""Reading of path data, compiled: the commands `M`, `L`, `H`, `V`, `C` and `Z`, and relative ones.
+"""Reading of path data, compiled: `M`, `L`, `H`, `V`, `Q`, `C` and `Z`, and relative ones.
 
 SVG 2, section 9.3: letters may be left out where the command goes on, and pairs after a move are
 lines; numbers need no space before a sign, nor before a point after one that has a point.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vtrain.compiled import compiled, inlined
 
-_M, _L, _H, _V, _C, _Z = 77, 76, 72, 86, 67, 90
+_M, _L, _H, _V, _Q, _C, _Z = 77, 76, 72, 86, 81, 67, 90
 _SMALL = 32
 """From a capital letter, an absolute command, to the small one, which is relative."""
 _MINUS, _POINT, _NOUGHT, _NINE = 45, 46, 48, 57
@@ -94,7 +94,7 @@ def _read_segments(data: Text, segments: Rows) -> int:
             start_x = x = numbers[0]
             start_y = y = numbers[1]
             command, held, opened = _L, 0, count
-        elif held == (6 if command == _C else 2):
+        elif held == (6 if command == _C else 4 if command == _Q else 2):
             count = _append(segments, count, opened, x, y, numbers, held)
             x, y, held = numbers[held - 2], numbers[held - 1], 0
     return count

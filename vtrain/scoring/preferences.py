@@ -92,5 +92,5 @@ def _terms(rgba: NDArray[np.uint8], chosen: Mapping[str, Any], reference: Refere
     names = set(Settings.__dataclass_fields__) & set(chosen)
     settings = Settings(**{name: chosen[name] for name in names - {"upscale"}})
     svg = run_vtracer(np.array(image.convert("RGBA")), settings, keyed=False)
-    drawn, _ = tidy(svg, width=_TRACED, height=_TRACED, view=(0, 0, side, side), digits=2)
+    drawn, _ = tidy(svg, settings, width=_TRACED, height=_TRACED, view=(0, 0, side, side))
     return score(reference, render(drawn, _JUDGED, _JUDGED), drawn).terms()

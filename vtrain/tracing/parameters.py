@@ -44,6 +44,9 @@ class Settings:
         length_threshold: Segments are subdivided until shorter (px of the traced image).
         splice_threshold: Smallest turn at which a spline is spliced (degrees).
         path_precision: Decimals of a coordinate (digits).
+        simplify: Vertices of polygons this close to the outline without them are left out (px of
+            the image before it is enlarged).
+        smooth: Polygons turn in a curve where they turn by less; 0 leaves them alone (degrees).
     """
 
     alpha: Literal["as-is", "cut"] = "as-is"
@@ -59,6 +62,8 @@ class Settings:
     length_threshold: float = 4.0
     splice_threshold: int = 45
     path_precision: int = 2
+    simplify: float = 0.0
+    smooth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Parameter:
 
 
 _SPLINE = ("mode", ("spline",))
+_POLYGON = ("mode", ("polygon",))
 _PREPARED = ("alpha", ("cut",))
 _SNAPPED = ("colours", (4, 8, 16, 32, 64))
 
@@ -97,6 +103,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("length_threshold", (3.5, 4.0, 5.0, 7.0, 10.0), "px", needs=_SPLINE),
     Parameter("splice_threshold", (20, 45, 70, 120), "degrees", needs=_SPLINE),
     Parameter("path_precision", (0, 1, 2), "digits", needs=_SPLINE),
+    Parameter("simplify", (0.0, 0.2, 0.4, 0.6, 1.0, 1.5, 2.5), "px", needs=_POLYGON),
+    Parameter("smooth", (0, 45, 60, 80), "degrees", needs=_POLYGON),
 )
 
 _CHOICES: dict[str, tuple[object, ...]] = {
@@ -115,16 +123,28 @@ _RANGES: dict[str, tuple[float, float]] = {
     "length_threshold": (3.5, 10),
     "splice_threshold": (0, 180),
     "path_precision": (0, 8),
+    "simplify": (0, 16),
+    "smooth": (0, 180),
 }
-"""Values that VTracer and the preparation survive, ends included; whole but `length_threshold`."""
+"""Values that VTracer and the preparation survive, ends included."""
+_FRACTIONS = ("length_threshold", "simplify")
+"""Rows whose values need not be whole."""
 
 ACTION_LEVELS: tuple[int, ...] = tuple(len(row.levels) for row in PARAMETERS)
 """Number of levels of each row: the ``nvec`` of the action space."""
 
-TABLE_DIGEST: str = hashlib.sha256(
-    json.dumps([(row.name, row.levels) for row in PARAMETERS]).encode()
-).hexdigest()[:16]
-"""Identity of the table; a policy only fits the table it was trained on."""
+
+def _identity(rows: Sequence[Parameter]) -> str:
+    return hashlib.sha256(
+        json.dumps([(row.name, row.levels) for row in rows]).encode()
+    ).hexdigest()[:16]
+
+
+TABLE_DIGEST: str = _identity(PARAMETERS)
+"""Identity of the table; a policy fits the table it was trained on."""
+FORMER_TABLES: dict[str, int] = {_identity(PARAMETERS[:rows]): rows for rows in (13,)}
+"""Tables of former versions, by identity: how many of the rows they had. New rows come last, and
+their first level, which is their default, changes nothing."""
 
 PRESETS: dict[str, Settings] = {
     "default": Settings(),
@@ -157,7 +177,7 @@ def check_settings(settings: Settings) -> None:
             raise UsageError(f"{name} = {value!r} is not one of {', '.join(map(str, allowed))}.")
     for name, (low, high) in _RANGES.items():
         value = getattr(settings, name)
-        whole = name != "length_threshold"
+        whole = name not in _FRACTIONS
         number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
         if not number or not low <= value <= high:
             kind = "a whole number" if whole else "a number"
@@ -168,7 +188,7 @@ def decode_action(action: Sequence[int]) -> Settings:
     """The settings that an action stands for.
 
     Args:
-        action: One level index per row of `PARAMETERS`; shape (13,).
+        action: One level index per row of `PARAMETERS`; shape (15,).
 
     Raises:
         ValueError: An index is out of range or the length differs.
@@ -203,7 +223,7 @@ def canonical(action: Sequence[int]) -> Action:
     """The action with every inert row at VTracer's default, so that equal pictures compare equal.
 
     Args:
-        action: One level index per row; shape (13,).
+        action: One level index per row; shape (15,).
     """
     return _canonical(tuple(int(index) for index in action))
 

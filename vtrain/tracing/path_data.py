@@ -9,78 +9,25 @@ is rounded twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vtrain.errors import TraceError
+from vtrain.tracing.segments import LINE, MOVE, QUADRATIC, Flags, Numbers, Segments
 
 _FLAT = 0.05
 """A curve that stays this close to its chord is a line (px of the traced image)."""
 _KEPT = 1 << 16
 """Numbers whose text is remembered (count)."""
 
-_MOVE, _LINE, _CURVE, _CLOSE = 77, 76, 67, 90  # the letters that VTracer writes
-_NUMBERS = np.zeros(128, np.intp)
-_NUMBERS[[_MOVE, _LINE, _CURVE]] = 2, 2, 6
-_NO_LETTERS = str.maketrans("MLCZ,", "     ")
-
 # What is written: a code for each command, which is also its place in `_LETTERS`.
-_M, _L, _H, _V, _C = range(5)
-_LETTERS = "mlhvc"
-_WRITTEN = np.array([2, 2, 1, 1, 6])
+_M, _L, _H, _V, _Q, _C = range(6)
+_LETTERS = "mlhvqc"
+_WRITTEN = np.array([2, 2, 1, 1, 4, 6])
 """Numbers of each command (count)."""
 _SYMBOLS = -(1 << 60)
 """Tokens from here on stand for a letter; far from any number."""
 _END_OUTLINE, _END_PATH = len(_LETTERS), len(_LETTERS) + 1
-
-Numbers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Segments:
-    """What a drawing is made of, in order; coordinates in units of the last decimal.
-
-    Attributes:
-        is_move: Whether an outline begins, shape (n,).
-        is_curve: Whether it is a curve; what is neither is a line.
-        handles: Both handles of curves, shape (n, 2, 2).
-        end: Where it ends, shape (n, 2).
-        path: Which path it belongs to, rising.
-    """
-
-    is_move: Flags
-    is_curve: Flags
-    handles: Numbers
-    end: Numbers
-    path: Numbers
-
-    @property
-    def start(self) -> Numbers:
-        """Where each begins that draws anything, shape (n, 2)."""
-        return np.vstack([np.zeros((1, 2), np.int64), self.end[:-1]])
-
-    @property
-    def outline(self) -> Numbers:
-        """Which outline each belongs to."""
-        return np.asarray(np.cumsum(self.is_move) - 1, np.int64)
-
-    @property
-    def is_last(self) -> Flags:
-        """Whether it is the last of its outline."""
-        return np.append(self.is_move[1:], True)
-
-    @property
-    def is_home(self) -> Flags:
-        """Whether it ends where its outline begins."""
-        return np.asarray((self.end == self.end[self.is_move][self.outline]).all(axis=1))
-
-    def where(self, kept: Flags) -> Segments:
-        """Some of them."""
-        return Segments(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
 class _Words(dict[int, str]):
@@ -107,68 +54,28 @@ class _Words(dict[int, str]):
 _WORDS: dict[int, _Words] = {}
 
 
-def shorten(
-    outlines: Sequence[str], moves: Sequence[tuple[float, float]], paths: Sequence[int], digits: int
-) -> tuple[dict[int, str], int]:
+def shorten(segments: Segments, digits: int) -> tuple[dict[int, str], int]:
     """Short path data of a drawing.
 
     Args:
-        outlines: VTracer's path data: absolute `M`, `L`, `C` and `Z`, each with its own letter.
-        moves: What is added to the coordinates of each.
-        paths: The path that each becomes a part of; rising.
+        segments: Of all its paths, coordinates in units of the last decimal.
         digits: Decimals of a coordinate.
 
     Returns:
         The data of each path that draws anything, and how many sides all outlines have.
-
-    Raises:
-        TraceError: The data has other commands than those, or they lack coordinates.
     """
-    if not any(outlines):
-        return {}, 0
-    segments = _read(outlines, moves, paths, digits)
-    segments = replace(segments, is_curve=_bent(segments, _FLAT * 10**digits))
+    bent = _bent(segments, _FLAT * 10**digits)
+    segments = replace(segments, kind=np.where(bent | segments.is_move, segments.kind, LINE))
     segments = _without_empty(segments.where(~_idle(segments)))
     if not len(segments.end):
         return {}, 0
     # Closing draws a side where the outline has not come home; a line home need not be written.
     closing = segments.is_last & segments.is_home
     sides = int(np.count_nonzero(~segments.is_move) + np.count_nonzero(segments.is_last & ~closing))
-    segments = segments.where(segments.is_move | segments.is_curve | ~closing)
+    segments = segments.where(~segments.is_line | ~closing)
     words = _WORDS.setdefault(digits, _Words(digits))
     text = "".join(map(words.__getitem__, _tokens(segments, 10**digits).tolist()))
     return dict(zip(dict.fromkeys(segments.path.tolist()), text.split("\n"), strict=False)), sides
-
-
-def _read(
-    outlines: Sequence[str], moves: Sequence[tuple[float, float]], paths: Sequence[int], digits: int
-) -> Segments:
-    """VTracer's path data, coordinates rounded to the last decimal."""
-    text = "".join(outlines)
-    data = np.frombuffer(text.encode("ascii"), np.uint8)
-    places = np.flatnonzero(data >= _CURVE)
-    letters = data[places]
-    of_outline = np.searchsorted(np.cumsum([len(one) for one in outlines]), places, side="right")
-    # `sep` makes it read text, which is much faster than to split it first.
-    numbers = np.fromstring(text.translate(_NO_LETTERS), np.float64, sep=" ")
-    held = _NUMBERS[letters] // 2
-    first = np.flatnonzero(np.diff(of_outline, prepend=-1))
-    opened = np.zeros(len(letters), np.bool_)
-    opened[first] = True
-    opened[1:] |= letters[:-1] == _CLOSE
-    if 2 * held.sum() != len(numbers) or not np.array_equal(opened, letters == _MOVE):
-        raise TraceError("invalid-svg", f"VTracer wrote unexpected path data: {text[:60]!r}")
-    shift = np.rint(np.array(moves, np.float64).reshape(-1, 2) * 10**digits)
-    points = np.rint(numbers.reshape(-1, 2) * 10**digits)
-    points += np.repeat(shift[of_outline], held, axis=0)
-    points = points.astype(np.int64)
-    drawn = letters != _CLOSE
-    letters, last = letters[drawn], np.cumsum(held[drawn]) - 1
-    is_curve = letters == _CURVE
-    handles = np.zeros((len(letters), 2, 2), np.int64)
-    handles[is_curve] = points[last[is_curve, None] + np.array([-2, -1])]
-    path = np.asarray(paths, np.int64)[of_outline[drawn]]
-    return Segments(letters == _MOVE, is_curve, handles, points[last], path)
 
 
 def _bent(segments: Segments, flat: float) -> Flags:
@@ -182,12 +89,12 @@ def _bent(segments: Segments, flat: float) -> Flags:
     aside = offset[..., 0] * unit[:, None, 1] - offset[..., 1] * unit[:, None, 0]
     off = np.abs(np.where(length[:, None] > 0, aside, np.abs(offset).max(axis=2))) > flat
     beyond = (along < -flat) | (along > length[:, None] + flat)
-    return np.asarray(segments.is_curve & (off | beyond).any(axis=1))
+    return np.asarray((segments.kind >= QUADRATIC) & (off | beyond).any(axis=1))
 
 
 def _idle(segments: Segments) -> Flags:
     """Which lines draw nothing, or go on in the next line."""
-    is_line = ~segments.is_move & ~segments.is_curve
+    is_line = segments.is_line
     step = segments.end - segments.start
     idle = is_line & ~step.any(axis=1)
     # A line of no length between two others hides that they are one: looked at without those.
@@ -210,13 +117,14 @@ def _without_empty(segments: Segments) -> Segments:
 def _tokens(segments: Segments, scale: int) -> Numbers:
     """Letters and numbers in the order in which they are written."""
     is_move, end, path, start = segments.is_move, segments.end, segments.path, segments.start
+    kind, handles = segments.kind, segments.handles
     # An outline starts where the one before it in its path did: there its closing ended.
     heads = np.flatnonzero(is_move)
     goes_on = path[heads[1:]] == path[heads[:-1]]
     start[heads[1:]] = np.where(goes_on[:, None], end[heads[:-1]], 0)
     step = end - start
     code = np.where(step[:, 1] == 0, _H, np.where(step[:, 0] == 0, _V, _L))
-    code = np.where(is_move, _M, np.where(segments.is_curve, _C, code))
+    code = np.select([kind == LINE, kind == MOVE, kind == QUADRATIC], [code, _M, _Q], _C)
     # Pairs after a move are lines (section 9.3.3), and a command goes on until another one.
     before = np.where(code == _M, _L, code)
     named = np.concatenate([[True], code[1:] != before[:-1]]) | is_move
@@ -226,15 +134,15 @@ def _tokens(segments: Segments, scale: int) -> Numbers:
     total = int(size.sum())
     values, is_number = np.zeros(total, np.int64), np.ones(total, np.bool_)
     number = first + named
-    for kind in (_M, _L):
-        values[number[code == kind, None] + np.arange(2)] = step[code == kind]
+    for pair in (_M, _L):
+        values[number[code == pair, None] + np.arange(2)] = step[code == pair]
     values[number[code == _H]] = step[code == _H, 0]
     values[number[code == _V]] = step[code == _V, 1]
-    curves = code == _C
-    bends = (
-        np.concatenate([segments.handles[curves], end[curves, None]], axis=1) - start[curves, None]
-    )
-    values[number[curves, None] + np.arange(6)] = bends.reshape(-1, 6)
+    for curve, width in ((_Q, 4), (_C, 6)):
+        own = code == curve
+        bends = np.concatenate([handles[own, : width // 2 - 1], end[own, None]], axis=1)
+        bends -= start[own, None]
+        values[number[own, None] + np.arange(width)] = bends.reshape(-1, width)
     is_number[first[named]] = is_number[(first + size - 1)[ends]] = False
     # A sign or a letter parts two numbers, and so does a point after one that has a point.
     ahead = np.concatenate([[0], values[:-1]])

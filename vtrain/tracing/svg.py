@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from html import escape
 
 from vtrain.errors import TraceError
+from vtrain.tracing.fitting import simplified, smoothed
+from vtrain.tracing.parameters import Settings
 from vtrain.tracing.path_data import shorten
+from vtrain.tracing.segments import Segments, read_outlines
 
 _PATH = re.compile(
     r'<path d="([MLCZ0-9 .,-]*)" fill="(#[0-9A-F]{6})" '
@@ -16,6 +19,8 @@ _PATH = re.compile(
 )
 _PLACED = 1
 """VTracer rounds the points of a path, not where the path is: that needs a decimal (digits)."""
+_MISSED, _ROUND = 1.5, 0.5
+"""A corner farther from its curve than this many tolerances and pixels stays one."""
 _NOT_XML = "[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """XML 1.0, section 2.2, without line ends and tabs, which an attribute would not keep. Compiled
 when it is needed: that takes longer than all the rest of this module."""
@@ -64,7 +69,7 @@ def empty(width: int, height: int, view: tuple[int, int, int, int]) -> tuple[str
 
 
 def tidy(
-    svg: str, *, width: int, height: int, view: tuple[int, int, int, int], digits: int
+    svg: str, settings: Settings, *, width: int, height: int, view: tuple[int, int, int, int]
 ) -> tuple[str, SvgFacts]:
     """VTracer's output as a document to keep: `viewBox`, own size, no prolog, short paths.
 
@@ -72,10 +77,10 @@ def tidy(
 
     Args:
         svg: What VTracer returned: one path element per line.
+        settings: How it was traced. Where a path begins has one decimal at least.
         width: Width of the document (px).
         height: Height of the document (px).
         view: x, y, width and height of the traced image in the path's coordinates.
-        digits: Decimals of the tracer's coordinates; where a path begins has one at least.
 
     Returns:
         The document, and its size.
@@ -98,11 +103,31 @@ def tidy(
         outlines.append(outline)
         moves.append((float(x), float(y)))
         paths.append(len(fills) - 1)
-    data, segments = shorten(outlines, moves, paths, max(digits, _PLACED))
+    data: dict[int, str] = {}
+    sides = 0
+    if outlines:
+        digits = max(settings.path_precision, _PLACED)
+        segments = read_outlines(outlines, moves, paths, digits)
+        data, sides = shorten(_fitted(segments, settings, 10**digits), digits)
     lines = [f'<path d="{text}" fill="{_short(fills[path])}"/>\n' for path, text in data.items()]
     document = "".join([_header(width, height, view), *lines, "</svg>\n"])
     colours = len({fills[path] for path in data})
-    return document, SvgFacts(segments, len(lines), colours, len(document))
+    return document, SvgFacts(sides, len(lines), colours, len(document))
+
+
+def _fitted(segments: Segments, settings: Settings, scale: int) -> Segments:
+    """Polygons as simple and as smooth as the settings want them; `scale` units are a pixel."""
+    if settings.mode != "polygon":
+        return segments
+    tolerance = settings.simplify * settings.upscale * scale
+    if tolerance:
+        segments = simplified(segments, tolerance)
+    if settings.smooth:
+        # Whole pixels do where the image was enlarged: they are fractions of its own.
+        grid = scale if settings.upscale > 1 else scale // 2
+        reach = _MISSED * tolerance + settings.upscale * scale * _ROUND
+        segments = smoothed(segments, settings.smooth, grid=grid, reach=reach)
+    return segments
 
 
 def _header(width: int, height: int, view: tuple[int, int, int, int]) -> str:

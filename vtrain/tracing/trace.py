@@ -102,8 +102,7 @@ def trace_prepared(
                 "output-limit",
                 f"The SVG has {len(raw):,} bytes, over the limit of {output_limit:,}",
             )
-        digits = settings.path_precision
-        return tidy(raw, width=own_width, height=own_height, view=view, digits=digits)
+        return tidy(raw, chosen, width=own_width, height=own_height, view=view)
 
     svg, facts = draw(settings)
     if prepared.keyed and settings.hierarchical == "cutout":

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
+from vtrain.agent.former import brought_up
 from vtrain.agent.network import PolicyNetwork
 from vtrain.checkpoints.checkpoint import pack
 from vtrain.checkpoints.store import Checkpoint, CheckpointStore
@@ -64,8 +65,9 @@ def export_sb3(checkpoint: Checkpoint, output: Path) -> None:
         CheckpointError: The checkpoint is damaged.
         StorageError: The file cannot be written.
     """
-    arrays = checkpoint.load().tensors["policy"]
-    layers = PolicyNetwork.from_arrays(arrays, name=checkpoint.name).layers
+    policy = checkpoint.load().tensors["policy"]
+    layers = PolicyNetwork.from_arrays(policy, name=checkpoint.name).layers
+    arrays = brought_up(policy)
     hidden = [len(bias) for _, bias in layers[:-1]]
     model = PPO(
         "MlpPolicy",
@@ -158,7 +160,7 @@ def read_sb3(source: Path) -> ForeignPolicy:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise CheckpointError(f"{source} holds numbers that are not finite, in {name}.")
     known = isinstance(steps, int) and 0 <= steps <= _MAX_STEPS
-    return ForeignPolicy(source.name, arrays, steps if known else 0)
+    return ForeignPolicy(source.name, brought_up(arrays), steps if known else 0)
 
 
 def _reason(error: Exception) -> str:

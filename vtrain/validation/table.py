@@ -38,6 +38,8 @@ from vtrain.tracing.parameters import (
 _SCHEMA = 1
 _ROUNDS = (1 / 8, 1 / 3, 1.0)
 """Share of the images used in each round."""
+_FITS = ((0.0, 0), (0.4, 0), (1.0, 0), (0.2, 60), (0.4, 60), (1.0, 60))
+"""How polygons of the grid are simplified (px) and smoothed (degrees)."""
 _KEPT = (1.0, 2 / 3, 1 / 3)
 """Candidates of each round, as a share of the first round's."""
 
@@ -220,15 +222,11 @@ def _grid() -> Iterable[Settings]:
     base = replace(PRESETS["recipe"], edge_snap=True)
     for upscale in (1, 2, 3):
         for colours in (4, 8, 16, 32):
-            for mode in ("spline", "polygon"):
-                for precision in (0, 1):
-                    yield replace(
-                        base,
-                        upscale=upscale,
-                        colours=colours,
-                        mode=mode,
-                        path_precision=precision,
-                    )
+            prepared = replace(base, upscale=upscale, colours=colours)
+            for precision in (0, 1):
+                yield replace(prepared, mode="spline", path_precision=precision)
+            for simplify, smooth in _FITS:
+                yield replace(prepared, mode="polygon", simplify=simplify, smooth=smooth)
 
 
 def _next_candidates(

@@ -25,8 +25,8 @@ _SPREAD = 0.25
 """First standard deviation of CMA-ES, as a share of a row's levels."""
 _GENERATIONS = 4
 """Generations that CMA-ES should get within its traces (count)."""
-_POPULATION = (4, 11)
-"""Fewest and most traces of a generation; 11 is Hansen's 4 + 3 ln(13), for 13 rows (count)."""
+_POPULATION = (4, 12)
+"""Fewest and most traces of a generation; 12 is Hansen's 4 + 3 ln(15), for 15 rows (count)."""
 _STARTUP = (2, 10)
 """Fewest and most traces before TPE builds on them (count)."""
 
