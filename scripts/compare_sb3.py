@@ -32,23 +32,25 @@ from stable_baselines3.common.callbacks import CheckpointCallback
 
 from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.store import CheckpointStore
+from vtrain.environment.observation import OBSERVATION_SIZE
 from vtrain.errors import CheckpointError
+from vtrain.tracing.parameters import ACTION_LEVELS
 from vtrain.training.model import network_shape, policy_weights
 
 
 class Task(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
     """Spaces of vtrain's size; nothing is learned."""
 
-    observation_space = gymnasium.spaces.Box(-1, 1, (125,), np.float32)
-    action_space = gymnasium.spaces.MultiDiscrete([7] * 13)
+    observation_space = gymnasium.spaces.Box(-1, 1, (OBSERVATION_SIZE,), np.float32)
+    action_space = gymnasium.spaces.MultiDiscrete(list(ACTION_LEVELS))
 
     def reset(self, **_options: Any) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Zeros."""
-        return np.zeros(125, np.float32), {}
+        return np.zeros(OBSERVATION_SIZE, np.float32), {}
 
     def step(self, _action: Any) -> Any:
         """Nothing happens."""
-        return np.zeros(125, np.float32), 0.0, True, False, {}
+        return np.zeros(OBSERVATION_SIZE, np.float32), 0.0, True, False, {}
 
 
 def model() -> PPO:

@@ -92,7 +92,7 @@ class Records:
 
     Attributes:
         images: Of each row.
-        actions: Shape (n, 13).
+        actions: Shape (n, rows of the parameter table).
         outcomes: Appearance and cost; shape (n, 2).
     """
 

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.agent.policies import HIDDEN, arrays
-from vtrain.agent.former import brought_up
+from vtrain.agent import TraceAgent
+from vtrain.agent.former import brought_up, leaves_rows_alone
 from vtrain.agent.network import PolicyNetwork
 from vtrain.environment.features import FEATURES
 from vtrain.environment.observation import BEFORE_ACTION, observation_size, observe
@@ -91,13 +92,31 @@ def test_a_policy_of_the_present_table_is_left_alone() -> None:
     assert all(brought_up(saved)[name] is array for name, array in saved.items())
 
 
-@pytest.mark.parametrize("name", ["action_net.weight", "mlp_extractor.policy_net.0.weight"])
-def test_odd_shapes_are_refused_by_what_uses_them(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("action_net.weight", (HIDDEN,)),
+        ("action_net.bias", (2, HIDDEN)),
+        ("mlp_extractor.policy_net.0.weight", (HIDDEN,)),
+        ("normaliser.mean", ()),
+        ("portfolio.actions", (3,)),
+    ],
+)
+def test_odd_shapes_are_refused_by_what_uses_them(name: str, shape: tuple[int, ...]) -> None:
     saved = former(ROWS[0])
-    saved[name] = np.zeros(HIDDEN, np.float32)
+    saved[name] = np.zeros(shape, np.float32)
 
     with pytest.raises(CheckpointError, match="does not fit"):
         PolicyNetwork.from_arrays(saved, name="odd")
+
+
+def test_the_policy_that_comes_along_fits() -> None:
+    assert TraceAgent.shipped().network.layers
+
+
+def test_what_is_brought_up_learns_no_more_rows() -> None:
+    assert leaves_rows_alone(brought_up(former(ROWS[0])))
+    assert not leaves_rows_alone(arrays())
 
 
 def test_what_is_brought_up_says_so() -> None:

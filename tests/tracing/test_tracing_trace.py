@@ -216,6 +216,18 @@ def test_every_action_traces_every_image_or_fails_with_a_type(
     assert render(drawn.svg, width, height).shape == (height, width, 4)
 
 
+@settings(max_examples=60, deadline=None)
+@given(actions)
+def test_rows_that_are_inert_change_nothing(action: tuple[int, ...]) -> None:
+    generator = np.random.default_rng(1)
+    rgba = np.kron(generator.integers(0, 256, (4, 5, 4)), np.ones((8, 8, 1))).astype(np.uint8)
+    rgba[..., 3] = np.where(rgba[..., 3] > 90, 255, 0)
+
+    assert (
+        trace(rgba, decode_action(action)).svg == trace(rgba, decode_action(canonical(action))).svg
+    )
+
+
 @pytest.mark.parametrize("mode", ["spline", "polygon"])
 def test_two_independent_renderers_agree(
     ring: NDArray[np.uint8], mode: Literal["spline", "polygon"]

@@ -25,8 +25,8 @@ from vtrain.validation.judge import Judgement, judge
 @pytest.fixture(scope="session")
 def judgement() -> Judgement:
     """A policy that gains 1 on even and 3 on odd images over a default of 10, at half the size."""
-    default = (0, 0, 0, 0, 0, 0, 4, 2, 4, 2, 1, 1, 2)
-    ours = (1, 1, 3, 0, 1, 0, 4, 4, 3, 2, 1, 1, 2)
+    default = (0, 0, 0, 0, 0, 0, 4, 2, 4, 2, 1, 1, 2, 0, 0)
+    ours = (1, 1, 3, 0, 1, 0, 4, 4, 3, 2, 1, 1, 2, 2, 1)
 
     def measured(request: Request) -> Measurement:
         if request.action == default:

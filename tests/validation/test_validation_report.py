@@ -21,7 +21,13 @@ from vtrain.environment.measurement import Measurement, Request
 from vtrain.errors import DataError
 from vtrain.html import element, image, page
 from vtrain.rundir import RunDirectory, read_jsonl, write_jsonl
-from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
+from vtrain.tracing.parameters import (
+    FORMER_TABLES,
+    PARAMETERS,
+    PRESETS,
+    canonical,
+    encode_settings,
+)
 from vtrain.validation.gallery import FURTHER, Exhibit, Picture, difference, pick
 from vtrain.validation.judge import Judgement, judge
 from vtrain.validation.page import PLOT_TEXTS, html_report
@@ -67,6 +73,20 @@ def test_results_come_back_as_they_were_written(judgement: Judgement, tmp_path: 
     rows = read_jsonl(tmp_path / ROWS)
     assert len(rows) == len(judgement.rows)
     assert rows[0]["measurement"]["bytes"] == judgement.rows[0].measurement.bytes
+
+
+def test_rows_of_a_former_table_are_read(judgement: Judgement, tmp_path: Path) -> None:
+    record = record_of(judgement)
+    write_results(tmp_path, record, judgement)
+    rows = read_jsonl(tmp_path / ROWS)
+    (held,) = FORMER_TABLES.values()
+    text = "".join(json.dumps({**row, "action": row["action"][:held]}) + "\n" for row in rows)
+    (tmp_path / ROWS).write_text(text, "utf-8")
+
+    found = read_judgement(tmp_path, record)
+
+    assert {len(row.action) for row in found.rows} == {len(PARAMETERS)}
+    assert {row.action[held:] for row in found.rows} == {(0,) * (len(PARAMETERS) - held)}
 
 
 def test_an_unbounded_interval_survives_json(tmp_path: Path) -> None:

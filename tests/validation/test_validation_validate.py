@@ -18,7 +18,7 @@ from vtrain.config.schema import Config
 from vtrain.data.catalog import Catalog
 from vtrain.errors import CheckpointError, DataError, UsageError
 from vtrain.rundir import RunDirectory, read_jsonl
-from vtrain.tracing.parameters import PRESETS, encode_settings
+from vtrain.tracing.parameters import PRESETS, TABLE_DIGEST, encode_settings
 from vtrain.validation.baselines import KNOWN
 from vtrain.validation.page import PLOT_TEXTS
 from vtrain.validation.results import read_record
@@ -138,6 +138,19 @@ def test_a_table_of_images_that_may_be_judged_on_is_refused(
 
     with pytest.raises(DataError, match="no training images"):
         validate(run_with_table, config, against=["portfolio"])
+
+
+def test_a_table_of_another_version_is_as_none_unless_it_is_asked_for(
+    run_with_table: RunDirectory, config: Config
+) -> None:
+    path = run_with_table.data_cache / TABLE
+    path.write_text(path.read_text("utf-8").replace(TABLE_DIGEST, "another"), "utf-8")
+
+    result = validate(run_with_table, config, traces=1)
+
+    assert "best-fixed was not judged" in result.record.notes[0]
+    with pytest.raises(DataError, match="another version of vtrain"):
+        validate(run_with_table, config, against=["best-fixed"])
 
 
 def test_no_traces_is_an_error(run: RunDirectory, config: Config) -> None:

@@ -43,12 +43,12 @@ def brought_up(arrays: Mapping[str, NDArray[Any]]) -> Arrays:
     if "action_net.weight" in arrays and arrays["action_net.weight"].ndim == 2:
         weight = arrays["action_net.weight"]
         found["action_net.weight"] = np.pad(weight, ((0, sum(more)), (0, 0)))
-    if "action_net.bias" in arrays:
+    if "action_net.bias" in arrays and arrays["action_net.bias"].ndim == 1:
         found["action_net.bias"] = np.append(arrays["action_net.bias"], bias).astype(np.float32)
     if "portfolio.actions" in arrays and arrays["portfolio.actions"].ndim == 3:
         actions = arrays["portfolio.actions"]
         found["portfolio.actions"] = np.pad(actions, ((0, 0), (0, 0), (0, len(more))))
-    if "normaliser.mean" in arrays:
+    if "normaliser.mean" in arrays and arrays["normaliser.mean"].ndim == 1:
         # What was tried last is part of an observation: the new rows come after the others there.
         place = len(arrays["normaliser.mean"]) + BEFORE_ACTION + rows
         for name in _FIRST:
@@ -58,3 +58,8 @@ def brought_up(arrays: Mapping[str, NDArray[Any]]) -> Arrays:
                 found[name] = np.concatenate(parts, axis=1)
     found[DIGEST] = np.frombuffer(TABLE_DIGEST.encode(), np.uint8)
     return found
+
+
+def leaves_rows_alone(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether a policy was brought up, so that it never takes some levels, nor learns to."""
+    return bool((arrays["action_net.bias"] <= _NEVER / 2).any())

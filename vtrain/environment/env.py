@@ -78,7 +78,7 @@ class TraceEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
     def step(
         self, action: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Trace the image with an action of shape (13,).
+        """Trace the image with an action of one level for each row of `PARAMETERS`.
 
         Raises:
             RuntimeError: `reset` was not called, or the episode is over.

@@ -143,7 +143,7 @@ class Bench:
 
     Args:
         source: Inputs and references.
-        output_limit: Largest SVG accepted (bytes).
+        output_limit: Largest output of VTracer accepted (bytes).
         kept: Images whose preparations and references are kept (count).
         shelf: Where decoded images and references are shared with other processes.
     """

@@ -19,13 +19,14 @@ _LEAST = 3
 
 
 def simplified(segments: Segments, tolerance: float) -> Segments:
-    """Polygons without the vertices that lie within a tolerance of what is left.
+    """Polygons without the vertices that lie within about a tolerance of what is left.
 
-    An outline too thin for it stays as it is: a hairline is not lost.
+    An outline that would have no area left stays as it is: a hairline is not lost, though thin
+    strokes can grow thinner.
 
     Args:
         segments: Moves and lines.
-        tolerance: In units of the coordinates.
+        tolerance: In units of the coordinates. OpenCV tidies up beyond it, by up to a fifth.
     """
     outlines = []
     for vertices in _polygons(segments):
@@ -39,19 +40,19 @@ def simplified(segments: Segments, tolerance: float) -> Segments:
     return Segments(kind, np.zeros((len(kind), 2, 2), np.int64), np.concatenate(outlines), path)
 
 
-def smoothed(segments: Segments, corner: float, *, grid: int, reach: float) -> Segments:
+def smoothed(segments: Segments, corner: float, *, grid: int, miss: float) -> Segments:
     """Polygons whose gentle turns are curves.
 
     Args:
         segments: Moves and lines.
         corner: Smallest turn that stays a corner (degrees).
         grid: What the ends of curves are rounded to, in units of the coordinates.
-        reach: A vertex that the curve would miss by more stays a corner, likewise.
+        miss: A vertex that the curve would miss by more stays a corner, likewise.
     """
     outlines = _polygons(segments)
     sizes = np.array([len(one) for one in outlines])
     vertices = np.concatenate(outlines)
-    is_corner = _corners(vertices, _beside(sizes, -1), _beside(sizes, 1), corner, reach)
+    is_corner = _corners(vertices, _beside(sizes, -1), _beside(sizes, 1), corner, miss)
     # Each outline begins at a corner, if it has one.
     first = np.repeat(np.cumsum(sizes) - sizes, sizes)
     within = np.arange(len(vertices)) - first
@@ -59,11 +60,11 @@ def smoothed(segments: Segments, corner: float, *, grid: int, reach: float) -> S
     offset = np.minimum.reduceat(starts, np.cumsum(sizes) - sizes) % len(vertices)
     order = first + (within + np.repeat(offset, sizes)) % np.repeat(sizes, sizes)
     vertices, is_corner = vertices[order], is_corner[order]
-    ahead, after = _beside(sizes, -1), _beside(sizes, 1)
-    middle = _rounded(vertices[ahead] + vertices, 2 * grid) * grid
+    before, after = _beside(sizes, -1), _beside(sizes, 1)
+    middle = _rounded(vertices[before] + vertices, 2 * grid) * grid
     opens = within == 0
     # A vertex that is no corner has a curve round it, and a line to where that begins if need be.
-    straight = opens | is_corner | is_corner[ahead]
+    straight = opens | is_corner | is_corner[before]
     curved = ~is_corner
     items = straight.astype(np.intp) + curved
     last = np.cumsum(items) - 1
@@ -93,17 +94,17 @@ def _beside(sizes: Numbers, step: int) -> Numbers:
 
 
 def _corners(
-    vertices: Numbers, ahead: Numbers, after: Numbers, corner: float, reach: float
+    vertices: Numbers, before: Numbers, after: Numbers, corner: float, miss: float
 ) -> Flags:
     """Which vertices turn sharply, or lie far from the curve that would go round them."""
-    one = (vertices - vertices[ahead]).astype(np.float64)
+    one = (vertices - vertices[before]).astype(np.float64)
     two = (vertices[after] - vertices).astype(np.float64)
     turn = np.arctan2(
         np.abs(one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]), (one * two).sum(axis=1)
     )
     # In the middle of the curve, a quarter of the way to the chord.
     missed = np.hypot(*(two - one).T) / 8
-    return np.asarray((turn > np.radians(corner)) | (missed > reach))
+    return np.asarray((turn > np.radians(corner)) | (missed > miss))
 
 
 def _rounded(values: Numbers, unit: int) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from numbers import Integral, Real
@@ -43,7 +43,8 @@ class Settings:
         corner_threshold: Smallest turn that counts as a corner (degrees).
         length_threshold: Segments are subdivided until shorter (px of the traced image).
         splice_threshold: Smallest turn at which a spline is spliced (degrees).
-        path_precision: Decimals of a coordinate (digits).
+        path_precision: Decimals of a coordinate (digits); of the curves that `smooth` makes, none
+            or halves.
         simplify: Vertices of polygons this close to the outline without them are left out (px of
             the image before it is enlarged).
         smooth: Polygons turn in a curve where they turn by less; 0 leaves them alone (degrees).
@@ -74,37 +75,55 @@ class Parameter:
         name: Field of `Settings`.
         levels: Values in the order of their index.
         unit: Unit of the values.
-        needs: Field and the values that it must have one of for this row to matter; None when it
-            always does.
+        matters: Whether this row makes a difference to such settings.
     """
 
     name: str
     levels: tuple[Any, ...]
     unit: str
-    needs: tuple[str, tuple[object, ...]] | None = None
+    matters: Callable[[Settings], bool] = lambda _: True
 
 
-_SPLINE = ("mode", ("spline",))
-_POLYGON = ("mode", ("polygon",))
-_PREPARED = ("alpha", ("cut",))
-_SNAPPED = ("colours", (4, 8, 16, 32, 64))
+def _is_spline(settings: Settings) -> bool:
+    return settings.mode == "spline"
+
+
+def is_fitted(settings: Settings) -> bool:
+    """Whether outlines are simplified and smoothed as the settings say.
+
+    Shapes that are cut out share their borders: each fitted on its own, they would gape.
+    """
+    return settings.mode == "polygon" and settings.hierarchical == "stacked"
+
+
+def _is_prepared(settings: Settings) -> bool:
+    return settings.alpha == "cut"
+
+
+def _is_snapped(settings: Settings) -> bool:
+    return _is_prepared(settings) and settings.colours > 0
+
+
+def _has_fractions(settings: Settings) -> bool:
+    return _is_spline(settings) or (is_fitted(settings) and settings.smooth > 0)
+
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter("alpha", ("as-is", "cut"), "choice"),
     Parameter("upscale", (1, 2, 3), "times"),
-    Parameter("colours", (0, 4, 8, 16, 32, 64), "colours", needs=_PREPARED),
-    Parameter("edge_snap", (False, True), "choice", needs=_SNAPPED),
+    Parameter("colours", (0, 4, 8, 16, 32, 64), "colours", matters=_is_prepared),
+    Parameter("edge_snap", (False, True), "choice", matters=_is_snapped),
     Parameter("mode", ("spline", "polygon"), "choice"),
     Parameter("hierarchical", ("stacked", "cutout"), "choice"),
     Parameter("filter_speckle", (0, 1, 2, 3, 4, 6, 8, 10, 12), "px"),
     Parameter("color_precision", (4, 5, 6, 7, 8), "bits"),
     Parameter("layer_difference", (0, 2, 4, 8, 16, 32, 48, 64, 128), "levels"),
-    Parameter("corner_threshold", (20, 40, 60, 80, 100, 130, 180), "degrees", needs=_SPLINE),
-    Parameter("length_threshold", (3.5, 4.0, 5.0, 7.0, 10.0), "px", needs=_SPLINE),
-    Parameter("splice_threshold", (20, 45, 70, 120), "degrees", needs=_SPLINE),
-    Parameter("path_precision", (0, 1, 2), "digits", needs=_SPLINE),
-    Parameter("simplify", (0.0, 0.2, 0.4, 0.6, 1.0, 1.5, 2.5), "px", needs=_POLYGON),
-    Parameter("smooth", (0, 45, 60, 80), "degrees", needs=_POLYGON),
+    Parameter("corner_threshold", (20, 40, 60, 80, 100, 130, 180), "degrees", matters=_is_spline),
+    Parameter("length_threshold", (3.5, 4.0, 5.0, 7.0, 10.0), "px", matters=_is_spline),
+    Parameter("splice_threshold", (20, 45, 70, 120), "degrees", matters=_is_spline),
+    Parameter("path_precision", (0, 1, 2), "digits", matters=_has_fractions),
+    Parameter("simplify", (0.0, 0.2, 0.4, 0.6, 1.0, 1.5, 2.5), "px", matters=is_fitted),
+    Parameter("smooth", (0, 45, 60, 80), "degrees", matters=is_fitted),
 )
 
 _CHOICES: dict[str, tuple[object, ...]] = {
@@ -134,15 +153,11 @@ ACTION_LEVELS: tuple[int, ...] = tuple(len(row.levels) for row in PARAMETERS)
 """Number of levels of each row: the ``nvec`` of the action space."""
 
 
-def _identity(rows: Sequence[Parameter]) -> str:
-    return hashlib.sha256(
-        json.dumps([(row.name, row.levels) for row in rows]).encode()
-    ).hexdigest()[:16]
-
-
-TABLE_DIGEST: str = _identity(PARAMETERS)
+TABLE_DIGEST: str = hashlib.sha256(
+    json.dumps([(row.name, row.levels) for row in PARAMETERS]).encode()
+).hexdigest()[:16]
 """Identity of the table; a policy fits the table it was trained on."""
-FORMER_TABLES: dict[str, int] = {_identity(PARAMETERS[:rows]): rows for rows in (13,)}
+FORMER_TABLES: dict[str, int] = {"4fa97e2f0ef82fdd": 13}
 """Tables of former versions, by identity: how many of the rows they had. New rows come last, and
 their first level, which is their default, changes nothing."""
 
@@ -230,14 +245,11 @@ def canonical(action: Sequence[int]) -> Action:
 
 @lru_cache(maxsize=1 << 14)  # the same baselines are asked for at every step of a training
 def _canonical(action: Action) -> Action:
-    settings = decode_action(action)
-    default = encode_settings(Settings())
-    levels = list(action)
-    # In the order of the table: a row that turns out inert can make a later one inert.
-    for position, row in enumerate(PARAMETERS):
-        if row.needs is not None and getattr(settings, row.needs[0]) not in row.needs[1]:
-            levels[position] = default[position]
-            settings = decode_action(levels)
+    settings, default = decode_action(action), encode_settings(Settings())
+    levels = [
+        level if row.matters(settings) else inert
+        for row, level, inert in zip(PARAMETERS, action, default, strict=True)
+    ]
     return tuple(levels)
 
 

@@ -1,4 +1,4 @@
-"""Path data written as short as it can be without changing the picture.
+"""Path data written as short as it can be without changing the picture visibly.
 
 VTracer writes every segment with its letter, in absolute coordinates of a path that is moved by a
 transform, and straight pieces of a spline as curves. Here coordinates are relative (SVG 2,

@@ -9,7 +9,7 @@ from html import escape
 
 from vtrain.errors import TraceError
 from vtrain.tracing.fitting import simplified, smoothed
-from vtrain.tracing.parameters import Settings
+from vtrain.tracing.parameters import Settings, is_fitted
 from vtrain.tracing.path_data import shorten
 from vtrain.tracing.segments import Segments, read_outlines
 
@@ -19,8 +19,8 @@ _PATH = re.compile(
 )
 _PLACED = 1
 """VTracer rounds the points of a path, not where the path is: that needs a decimal (digits)."""
-_MISSED, _ROUND = 1.5, 0.5
-"""A corner farther from its curve than this many tolerances and pixels stays one."""
+_TOLERANCES, _PIXELS = 1.5, 0.5
+"""A vertex farther from its curve than these together stays a corner (tolerances, px)."""
 _NOT_XML = "[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """XML 1.0, section 2.2, without line ends and tabs, which an attribute would not keep. Compiled
 when it is needed: that takes longer than all the rest of this module."""
@@ -106,7 +106,8 @@ def tidy(
     data: dict[int, str] = {}
     sides = 0
     if outlines:
-        digits = max(settings.path_precision, _PLACED)
+        # Polygons have whole pixels, and halves where they are smooth.
+        digits = _PLACED if settings.mode == "polygon" else max(settings.path_precision, _PLACED)
         segments = read_outlines(outlines, moves, paths, digits)
         data, sides = shorten(_fitted(segments, settings, 10**digits), digits)
     lines = [f'<path d="{text}" fill="{_short(fills[path])}"/>\n' for path, text in data.items()]
@@ -117,16 +118,16 @@ def tidy(
 
 def _fitted(segments: Segments, settings: Settings, scale: int) -> Segments:
     """Polygons as simple and as smooth as the settings want them; `scale` units are a pixel."""
-    if settings.mode != "polygon":
+    if not is_fitted(settings) or not len(segments.end):
         return segments
     tolerance = settings.simplify * settings.upscale * scale
     if tolerance:
         segments = simplified(segments, tolerance)
     if settings.smooth:
-        # Whole pixels do where the image was enlarged: they are fractions of its own.
-        grid = scale if settings.upscale > 1 else scale // 2
-        reach = _MISSED * tolerance + settings.upscale * scale * _ROUND
-        segments = smoothed(segments, settings.smooth, grid=grid, reach=reach)
+        # The middle of a side between whole pixels is a whole one or a half.
+        grid = scale // 2 if settings.path_precision else scale
+        miss = _TOLERANCES * tolerance + _PIXELS * settings.upscale * scale
+        segments = smoothed(segments, settings.smooth, grid=grid, miss=miss)
     return segments
 
 

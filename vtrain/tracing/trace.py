@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.errors import TraceError, UsageError
-from vtrain.tracing.parameters import Settings, check_settings
+from vtrain.tracing.parameters import Settings, check_settings, is_fitted
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.svg import SvgFacts, empty, tidy
@@ -22,7 +23,7 @@ _FILLED = 16
 _SEEN = 13
 """Alpha from which a pixel is seen (levels)."""
 OUTPUT_LIMIT = 4_000_000
-"""Largest SVG accepted when the caller names no limit (bytes)."""
+"""Largest output of VTracer accepted when the caller names no limit (bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def trace(
     Args:
         rgba: Straight alpha, shape (h, w, 4).
         settings: How.
-        output_limit: Largest SVG accepted (bytes).
+        output_limit: Largest output of VTracer accepted; what is made of it is smaller (bytes).
 
     Raises:
         UsageError: A setting is out of its range, or the image is of another shape or type.
@@ -79,7 +80,7 @@ def trace_prepared(
         preparation: The image.
         settings: How.
         size: Width and height of the document (px); None for the image's own.
-        output_limit: Largest SVG accepted (bytes).
+        output_limit: Largest output of VTracer accepted; what is made of it is smaller (bytes).
 
     Raises:
         UsageError: As `trace`.
@@ -108,7 +109,7 @@ def trace_prepared(
     if prepared.keyed and settings.hierarchical == "cutout":
         # VTracer's cutout can take the colour it keys with for one of the drawing's and fill what
         # is clear; stacking never does.
-        reach = settings.filter_speckle // 2 + _EDGE
+        reach = _reach(settings)
         if _paints(render(svg, width, height), prepared.rgba[..., 3] == 0, reach):
             svg, facts = draw(replace(settings, hierarchical="stacked"))
     return Trace(svg, facts, own_width, own_height, width * height)
@@ -131,7 +132,13 @@ def has_background(svg: str, rgba: NDArray[np.uint8], settings: Settings) -> boo
     if not unseen.any():
         return False
     picture = render(svg, rgba.shape[1], rgba.shape[0])
-    return _paints(picture, unseen, settings.filter_speckle // 2 + _EDGE)
+    return _paints(picture, unseen, _reach(settings))
+
+
+def _reach(settings: Settings) -> int:
+    """How far from its pixels a drawing may paint (px of the traced image)."""
+    fitted = settings.simplify * settings.upscale if is_fitted(settings) else 0
+    return settings.filter_speckle // 2 + _EDGE + math.ceil(2 * fitted)
 
 
 def _paints(picture: NDArray[np.uint8], clear: NDArray[np.bool_], reach: int) -> bool:

@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from stable_baselines3 import PPO
 
+from vtrain.agent.former import leaves_rows_alone
 from vtrain.agent.network import PolicyNetwork
 from vtrain.checkpoints.compare import Change, config_changes, version_changes
 from vtrain.checkpoints.names import parse_source
@@ -132,6 +133,13 @@ class Origin:
                 f"an image, and this version of vtrain has {len(FEATURES)}.",
                 hint="Its policy can still be used; to learn more, train anew in another run "
                 "directory, or with `vtrain run --force`.",
+            )
+        if leaves_rows_alone(arrays):
+            raise CheckpointError(
+                f"{self.checkpoint.name} comes from a parameter table with fewer rows, and would "
+                "never take the other levels.",
+                hint="Its policy can still be used; to learn more, train anew in another run "
+                "directory.",
             )
         saved = tuple(len(bias) for _, bias in network.layers[:-1])
         if saved != tuple(config.ppo.hidden):

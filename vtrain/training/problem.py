@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,13 @@ from vtrain.environment.sampler import EpisodeSampler
 from vtrain.errors import DataError
 from vtrain.rundir import RunDirectory
 from vtrain.tracing.parameters import canonical, encode_settings, preset
-from vtrain.validation.table import MeasuredTable, balanced_order, measure_table, table_identity
+from vtrain.validation.table import (
+    MeasuredTable,
+    OtherTable,
+    balanced_order,
+    measure_table,
+    table_identity,
+)
 
 _COMPLEXITY = FEATURES.index("edge_density")
 """The share of pixels on a contour goes with how complex people find a picture (Mack and Oliva,
@@ -132,9 +139,10 @@ def measured_table(
         seed=config.seed,
     )
     if path.is_file():
-        table = MeasuredTable.load(path)
-        if table.identity == identity and set(table.images) <= set(ids):
-            return table
+        with contextlib.suppress(OtherTable):  # measured anew, like one of other settings
+            table = MeasuredTable.load(path)
+            if table.identity == identity and set(table.images) <= set(ids):
+                return table
     on_begin()
     table = new_table(config, problem, engine, on_progress)
     table.save(path)

@@ -59,7 +59,7 @@ class Samples:
 
     Attributes:
         observations: Shape (n, OBSERVATION_SIZE).
-        actions: Shape (n, 13).
+        actions: Shape (n, rows of the parameter table).
         values: What the value function said of the state; shape (n,), as all that follow.
         log_probs: Of the action in the state, before the update.
         advantages: Times the weight of the row.

@@ -84,7 +84,7 @@ class TraceVecEnv(VecEnv):
         return self._observations()
 
     def step_async(self, actions: NDArray[np.int64]) -> None:
-        """Take the actions, shape (count, 13), that `step_wait` will trace."""
+        """Take the actions that `step_wait` will trace, shape (count, rows of the table)."""
         self._actions = [tuple(int(level) for level in row) for row in actions]
 
     def step_wait(

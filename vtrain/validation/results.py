@@ -42,6 +42,7 @@ from vtrain.rundir import (
     write_json,
 )
 from vtrain.rundir import write_jsonl as write_records
+from vtrain.tracing.parameters import FORMER_TABLES, PARAMETERS
 from vtrain.validation.baselines import DEFAULT
 from vtrain.validation.judge import Judgement, Row
 from vtrain.validation.measures import Beyond, Consistency, Finding, Past, Stability, Timing
@@ -251,7 +252,10 @@ def _row(item: Mapping[str, Any]) -> Row:
     measurement = Measurement(**item["measurement"])
     # Rows of earlier versions do not tell the last two.
     unknown = {"over_default": math.nan, "regret": math.nan}
-    return Row(**{**unknown, **item, "action": tuple(item["action"]), "measurement": measurement})
+    action = tuple(item["action"])
+    if len(action) in FORMER_TABLES.values():  # rows since then are as they were: off
+        action += (0,) * (len(PARAMETERS) - len(action))
+    return Row(**{**unknown, **item, "action": action, "measurement": measurement})
 
 
 def _beyond(item: Mapping[str, Any]) -> Beyond:

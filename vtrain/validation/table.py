@@ -38,10 +38,14 @@ from vtrain.tracing.parameters import (
 _SCHEMA = 1
 _ROUNDS = (1 / 8, 1 / 3, 1.0)
 """Share of the images used in each round."""
-_FITS = ((0.0, 0), (0.4, 0), (1.0, 0), (0.2, 60), (0.4, 60), (1.0, 60))
-"""How polygons of the grid are simplified (px) and smoothed (degrees)."""
+_FITS = ((0.0, 0, 0), (0.4, 0, 0), (1.0, 0, 0), (0.2, 60, 1), (0.4, 60, 0), (1.0, 60, 0))
+"""How polygons of the grid are simplified (px) and smoothed (degrees), and decimals of that."""
 _KEPT = (1.0, 2 / 3, 1 / 3)
 """Candidates of each round, as a share of the first round's."""
+
+
+class OtherTable(DataError):
+    """Settings were measured that are not those of this version's parameter table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ class MeasuredTable:
         """Read what `save` wrote.
 
         Raises:
-            DataError: There is no table, or it belongs to another parameter table.
+            DataError: There is no table.
+            OtherTable: It belongs to another parameter table.
         """
         if not path.is_file():
             raise DataError(
@@ -118,7 +123,7 @@ class MeasuredTable:
             )
         record = read_json(path)
         if record.get("table") != TABLE_DIGEST or "identity" not in record:
-            raise DataError(
+            raise OtherTable(
                 f"{path} was measured with another version of vtrain.",
                 hint="Train anew: `vtrain run --force`.",
             )
@@ -225,8 +230,14 @@ def _grid() -> Iterable[Settings]:
             prepared = replace(base, upscale=upscale, colours=colours)
             for precision in (0, 1):
                 yield replace(prepared, mode="spline", path_precision=precision)
-            for simplify, smooth in _FITS:
-                yield replace(prepared, mode="polygon", simplify=simplify, smooth=smooth)
+            for simplify, smooth, precision in _FITS:
+                yield replace(
+                    prepared,
+                    mode="polygon",
+                    simplify=simplify,
+                    smooth=smooth,
+                    path_precision=precision,
+                )
 
 
 def _next_candidates(

@@ -45,7 +45,7 @@ from vtrain.validation.rebuild import PAGE, REPORT, write_all
 from vtrain.validation.results import Record, draft, publish
 from vtrain.validation.rounds import Progress
 from vtrain.validation.summary import summarise
-from vtrain.validation.table import MeasuredTable
+from vtrain.validation.table import MeasuredTable, OtherTable
 from vtrain.validation.variants import degraded, write_variants
 
 _LOG = logging.getLogger(__name__)
@@ -241,14 +241,15 @@ def _baselines(
     """The baselines, and notes on those that only the configuration's default asked for."""
     names = list(judged.config.validation.against if against is None else against)
     from_table = [name for name in dict.fromkeys(names) if name in FROM_TABLE]
-    measured = _measured(judged.run, judged.features) if from_table else None
+    strict = against is not None
+    measured = _measured(judged.run, judged.features, strict=strict) if from_table else None
     notes = []
     if against is None and measured is None and from_table:
         names = [name for name in names if name not in FROM_TABLE]
         verb = "was" if len(from_table) == 1 else "were"
         notes.append(
             f"{', '.join(from_table)} {verb} not judged: this run has no table of measured "
-            "settings (ppo.warm_start.enabled makes it)."
+            "settings of this version (a training with ppo.warm_start.enabled makes it)."
         )
         _LOG.warning("%s", notes[-1])
     incumbent = None
@@ -260,12 +261,25 @@ def _baselines(
     return parse_baselines(names, measured, incumbent), notes
 
 
-def _measured(run: RunDirectory, features_of: Callable[[str], Vector]) -> Measured | None:
-    """The settings measured on the run's training images; None when it has no table."""
+def _measured(
+    run: RunDirectory, features_of: Callable[[str], Vector], *, strict: bool
+) -> Measured | None:
+    """The settings measured on the run's training images; None when it has no table.
+
+    Args:
+        run: The run.
+        features_of: Of an image by its id.
+        strict: Whether a table of another version is an error, instead of none.
+    """
     path = run.data_cache / TABLE
     if not path.exists():
         return None
-    table = MeasuredTable.load(path)
+    try:
+        table = MeasuredTable.load(path)
+    except OtherTable:
+        if strict:
+            raise
+        return None
     train = {entry.id: entry.category for entry in Catalog.load(run.catalog).split("train")}
     if not set(table.images) <= train.keys():
         # Some of them may be judged on now.
