@@ -36,11 +36,17 @@ from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import score
 from vtrain.tracing.parameters import PRESETS
 from vtrain.tracing.render import render
+from vtrain.tracing.vtracer_backend import run_vtracer
 from vtrain.validation.statistics import mean_interval
 
 HERE = Path(__file__).parent / "peers"
 DEFAULT = "VTracer 0.6 default"
-OWN = ("default", "flattened", "poster", "photo")
+PLAIN = ("default", "poster", "photo")
+"""VTracer's presets, as it writes them itself."""
+WRITTEN = {
+    "VTracer 0.6 default, written by vtrain": "default",
+    "VTracer 0.6 flattened, written by vtrain": "flattened",
+}
 FILES = {
     "vtracer-1.0": "VTracer 1.0.0a4 default",
     "vtracer-1.0-simplify": "VTracer 1.0.0a4 simplify=1",
@@ -103,18 +109,24 @@ def drawings(
     entry: Entry, rgba: NDArray[np.uint8], agent: TraceAgent, folder: Path
 ) -> Iterator[tuple[str, str]]:
     """Name of the tracer and its SVG, of all that there are."""
-    for preset in OWN:
-        yield f"VTracer 0.6 {preset}", trace(rgba, PRESETS[preset]).svg
+    height, width = rgba.shape[:2]
+    for preset in PLAIN:
+        raw = run_vtracer(rgba, PRESETS[preset], keyed=False)
+        yield f"VTracer 0.6 {preset}", viewed(raw, width, height)
+    for name, preset in WRITTEN.items():
+        yield name, trace(rgba, PRESETS[preset]).svg
     for name, taste in TASTES.items():
         yield f"vtrain {name}, one trace", agent.trace(rgba, prefer=str(taste)).svg
-    height, width = rgba.shape[:2]
     for suffix, tracer in FILES.items():
         path = folder / f"{entry.id}.{suffix}.svg"
         if path.exists():
-            svg = path.read_text("utf-8")
-            if "viewBox" not in svg:
-                svg = svg.replace("<svg ", f'<svg viewBox="0 0 {width} {height}" ', 1)
-            yield tracer, svg
+            yield tracer, viewed(path.read_text("utf-8"), width, height)
+
+
+def viewed(svg: str, width: int, height: int) -> str:
+    """A drawing with a `viewBox`, which rendering at another size needs."""
+    box = f'<svg viewBox="0 0 {width} {height}" '
+    return svg if "viewBox" in svg else svg.replace("<svg ", box, 1)
 
 
 def judged(reference: Reference, svg: str) -> Drawing:
