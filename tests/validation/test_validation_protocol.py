@@ -36,7 +36,7 @@ def test_the_standard_protocol_is_what_the_configuration_says() -> None:
     found = find_protocol(None, config(split="validation", traces=3))
 
     assert (found.name, found.split, found.traces, found.parts) == ("standard", "validation", 3, ())
-    assert found.tastes == {"fidelity": 0.15, "balanced": 1.2, "compact": 2.6}
+    assert found.tastes == {"fidelity": 0.15, "balanced": 1.2, "compact": 3.2}
     entries = corpus(simple=3, text=2)
     assert sample(entries, found) == tuple(entries)
 
@@ -49,7 +49,7 @@ def test_options_come_before_the_protocol_and_that_before_the_configuration() ->
     assert find_protocol(None, known).split == "test"
     assert find_protocol(None, known, split="validation", traces=8).traces == 8
     assert find_protocol(None, known, split="validation").split == "validation"
-    assert find_protocol(None, known).tastes == {"compact": 2.6, "0.5": 0.5}
+    assert find_protocol(None, known).tastes == {"compact": 3.2, "0.5": 0.5}
     assert find_protocol("standard", known).traces == 2
 
 

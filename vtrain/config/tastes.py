@@ -5,7 +5,7 @@ Apart from the sections, so that using a policy needs no schema.
 
 from __future__ import annotations
 
-TASTES = {"fidelity": 0.15, "balanced": 1.2, "compact": 2.6}
+TASTES = {"fidelity": 0.15, "balanced": 1.2, "compact": 3.2}
 """Lambda by name, in the order of rising price."""
 MOST_LAMBDA = 8.0
 """Beyond it only size would count."""
