@@ -12,7 +12,6 @@ rounds, mean over images).
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from vtrain.images.loops import compile_loops
 from vtrain.tracing.parameters import PRESETS, Settings
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
-from vtrain.tracing.svg import gzip_bytes, tidy
+from vtrain.tracing.svg import framed, gzip_bytes, tidy
 from vtrain.tracing.vtracer_backend import BORDER, run_vtracer
 
 VISIBLE = 32
@@ -104,11 +103,11 @@ def written(image: Preparation, settings: Settings, rounds: int) -> Written:
         started = time.perf_counter()
         svg, _ = tidy(raw, settings, width=own_width, height=own_height, view=view)
         ours.append(time.perf_counter() - started)
-    box = " ".join(map(str, view))
     size = (2 * own_width, 2 * own_height)
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}">'
-    before = render(re.sub("<svg [^>]*>", head, raw, count=1), *size).astype(np.int16)
-    changed = np.abs(render(svg, *size) - before).max(axis=2) > VISIBLE
+    before = framed(raw, width=own_width, height=own_height, view=view)
+    changed = (
+        np.abs(render(svg, *size) - render(before, *size).astype(np.int16)).max(axis=2) > VISIBLE
+    )
     return Written(
         len(svg) / len(raw),
         gzip_bytes(svg) / gzip_bytes(raw),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,13 +13,13 @@ from numpy.typing import NDArray
 
 from vtrain.errors import TraceError
 from vtrain.scoring.outlines import vertices_of
-from vtrain.tracing import trace as tracing
 from vtrain.tracing.parameters import PRESETS, Settings
 from vtrain.tracing.path_data import shorten
+from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render, render_resvg
 from vtrain.tracing.segments import read_outlines
-from vtrain.tracing.svg import tidy
-from vtrain.tracing.trace import trace
+from vtrain.tracing.svg import SvgFacts, framed
+from vtrain.tracing.trace import trace, trace_prepared
 
 SIDE = 64
 points = st.tuples(st.integers(0, 6400), st.integers(0, 6400))
@@ -111,26 +112,23 @@ def test_any_outlines_draw_the_same(
 @pytest.mark.parametrize("mode", ["spline", "polygon"])
 @pytest.mark.parametrize("digits", [0, 2])
 def test_a_trace_draws_what_vtracer_drew(
-    ring: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch, mode: str, digits: int
+    ring: NDArray[np.uint8], mode: Literal["spline", "polygon"], digits: int
 ) -> None:
-    written = []
+    own: list[str] = []
 
-    def keeping(svg: str, *others: object, **more: object) -> object:
-        written.append(svg)
-        return tidy(svg, *others, **more)  # type: ignore[arg-type]  # handed on as it came
+    def unchanged(svg: str, _settings: Settings, **frame: Any) -> tuple[str, SvgFacts]:
+        own.append(svg)
+        return framed(svg, **frame), SvgFacts(0, 0, 0, 0)
 
-    monkeypatch.setattr(tracing, "tidy", keeping)
-    chosen = replace(PRESETS["recipe"], mode=mode, path_precision=digits)  # type: ignore[arg-type]
+    chosen = replace(PRESETS["recipe"], mode=mode, path_precision=digits)
 
     svg = trace(ring, chosen).svg
+    long = trace_prepared(Preparation(ring), chosen, write=unchanged).svg
 
-    (raw,) = written
-    head = raw.index("<svg")
-    view = svg[svg.index("viewBox") : svg.index(">\n")]
-    long = raw[:head] + raw[head:].replace("<svg ", f"<svg {view} ", 1)
     difference = render(svg, 128, 128).astype(int) - render(long, 128, 128)
     assert (np.abs(difference).max(axis=2) > 24).mean() < 0.004
-    assert len(svg) < 0.7 * len(long)
+    viewed = own[0].replace("<svg ", '<svg viewBox="1 1 128 128" ', 1)
+    assert len(svg) < 0.7 * len(viewed)
 
 
 @given(st.lists(points, min_size=3, max_size=9))

@@ -9,6 +9,7 @@ preparation makes of the source, or a damaged copy of it, and the settings are o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from vtrain.scoring.score import score
 from vtrain.tracing.parameters import Settings
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
-from vtrain.tracing.svg import tidy
+from vtrain.tracing.svg import SvgFacts, framed
 from vtrain.tracing.trace import trace_prepared
 from vtrain.tracing.vtracer_backend import run_vtracer
 
@@ -66,8 +67,22 @@ def labelled_pairs(preferences: Path, sources: Path, raster: Raster) -> Iterator
 def _drawn_terms(
     preparation: Preparation, chosen: Mapping[str, Any], reference: Reference
 ) -> Terms:
-    svg = trace_prepared(preparation, Settings(**chosen)).svg
+    svg = trace_prepared(preparation, Settings(**chosen), write=_as_looked_at).svg
     return score(reference, render(svg, reference.width, reference.height), svg).terms()
+
+
+def _as_looked_at(svg: str, settings: Settings, **frame: Any) -> tuple[str, SvgFacts]:
+    """A drawing as it was when people compared it, before drawings were written short.
+
+    Paths are VTracer's, and begin at as many decimals as their points have. Its size is not used.
+    """
+
+    def rounded(match: re.Match[str]) -> str:
+        x, y = (f"{float(value):.{settings.path_precision}f}" for value in match.groups())
+        return f"translate({x},{y})"
+
+    drawn = re.sub(r"translate\((-?[0-9.]+),(-?[0-9.]+)\)", rounded, framed(svg, **frame))
+    return drawn, SvgFacts(segments=0, paths=0, colours=0, bytes=len(drawn))
 
 
 def _page(svg: bytes) -> NDArray[np.uint8]:
@@ -92,5 +107,5 @@ def _terms(rgba: NDArray[np.uint8], chosen: Mapping[str, Any], reference: Refere
     names = set(Settings.__dataclass_fields__) & set(chosen)
     settings = Settings(**{name: chosen[name] for name in names - {"upscale"}})
     svg = run_vtracer(np.array(image.convert("RGBA")), settings, keyed=False)
-    drawn, _ = tidy(svg, settings, width=_TRACED, height=_TRACED, view=(0, 0, side, side))
+    drawn, _ = _as_looked_at(svg, settings, width=_TRACED, height=_TRACED, view=(0, 0, side, side))
     return score(reference, render(drawn, _JUDGED, _JUDGED), drawn).terms()

@@ -10,6 +10,7 @@ is rounded twice.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -51,7 +52,9 @@ class _Words(dict[int, str]):
         return text
 
 
-_WORDS: dict[int, _Words] = {}
+@cache
+def _words(digits: int) -> _Words:
+    return _Words(digits)
 
 
 def shorten(segments: Segments, digits: int) -> tuple[dict[int, str], int]:
@@ -73,8 +76,7 @@ def shorten(segments: Segments, digits: int) -> tuple[dict[int, str], int]:
     closing = segments.is_last & segments.is_home
     sides = int(np.count_nonzero(~segments.is_move) + np.count_nonzero(segments.is_last & ~closing))
     segments = segments.where(~segments.is_line | ~closing)
-    words = _WORDS.setdefault(digits, _Words(digits))
-    text = "".join(map(words.__getitem__, _tokens(segments, 10**digits).tolist()))
+    text = "".join(map(_words(digits).__getitem__, _tokens(segments, 10**digits).tolist()))
     return dict(zip(dict.fromkeys(segments.path.tolist()), text.split("\n"), strict=False)), sides
 
 

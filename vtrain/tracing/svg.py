@@ -68,6 +68,11 @@ def empty(width: int, height: int, view: tuple[int, int, int, int]) -> tuple[str
     return svg, SvgFacts(segments=0, paths=0, colours=0, bytes=len(svg))
 
 
+def framed(svg: str, *, width: int, height: int, view: tuple[int, int, int, int]) -> str:
+    """VTracer's own paths, unchanged, in a document with `viewBox`; the arguments are `tidy`'s."""
+    return re.sub("^.*?<svg [^>]*>\n?", _header(width, height, view), svg, count=1, flags=re.DOTALL)
+
+
 def tidy(
     svg: str, settings: Settings, *, width: int, height: int, view: tuple[int, int, int, int]
 ) -> tuple[str, SvgFacts]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -15,6 +16,9 @@ from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.svg import SvgFacts, empty, tidy
 from vtrain.tracing.vtracer_backend import BORDER, run_vtracer
+
+Writer = Callable[..., tuple[str, SvgFacts]]
+"""Takes and gives what `tidy` does."""
 
 _EDGE = 2
 """Clear pixels this close to an edge may be painted: curves do not follow pixels (px)."""
@@ -73,6 +77,7 @@ def trace_prepared(
     *,
     size: tuple[int, int] | None = None,
     output_limit: int = OUTPUT_LIMIT,
+    write: Writer = tidy,
 ) -> Trace:
     """Trace an image whose preparations are shared by several traces.
 
@@ -81,6 +86,7 @@ def trace_prepared(
         settings: How.
         size: Width and height of the document (px); None for the image's own.
         output_limit: Largest output of VTracer accepted; what is made of it is smaller (bytes).
+        write: Makes the document of VTracer's output.
 
     Raises:
         UsageError: As `trace`.
@@ -103,7 +109,7 @@ def trace_prepared(
                 "output-limit",
                 f"The SVG has {len(raw):,} bytes, over the limit of {output_limit:,}",
             )
-        return tidy(raw, chosen, width=own_width, height=own_height, view=view)
+        return write(raw, chosen, width=own_width, height=own_height, view=view)
 
     svg, facts = draw(settings)
     if prepared.keyed and settings.hierarchical == "cutout":
