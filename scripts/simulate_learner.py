@@ -44,7 +44,6 @@ from vtrain.training.model import (
     load_policy_weights,
     make_model,
     policy_weights,
-    shares_traces,
     start,
     updates,
 )
@@ -286,7 +285,7 @@ def trained(config: Config, run: RunDirectory, world: World) -> list[tuple[float
     average.start(policy_weights(model))
     judge = Judge(world, problem, table)
     curve: list[tuple[float, float]] = []
-    learning = updates(model, env, total=config.ppo.total_traces, shares=shares_traces(config))
+    learning = updates(model, env, config, total=config.ppo.total_traces)
     for update in learning:
         curriculum.after_update([episode.gain for episode in update.episodes])
         newest = policy_weights(model)

@@ -11,7 +11,6 @@ import pytest
 import torch
 from gymnasium.spaces import Box, MultiDiscrete
 from stable_baselines3 import PPO
-from stable_baselines3.common.policies import ActorCriticPolicy
 
 from tests.training.conftest import tiny
 from vtrain.environment.episode import Rules, reward_scale
@@ -20,11 +19,11 @@ from vtrain.environment.measurement import Measurement, failed
 from vtrain.environment.observation import Normaliser
 from vtrain.environment.sampler import Draw
 from vtrain.rundir import RunDirectory, read_jsonl
+from vtrain.tracing.parameters import ACTION_LEVELS, mattering
 from vtrain.training.model import policy_weights, shares_traces
 from vtrain.training.sharing import (
     Outcome,
     SharedRollout,
-    StatesOncePolicy,
     _judged,
     _rewards,
     _weights,
@@ -109,28 +108,31 @@ def test_a_failed_trace_is_as_bad_at_every_taste() -> None:
 
 
 class _Model:
-    """As much of a learner as sharing looks at: two rows of levels, whatever is seen."""
+    """As much of a learner as sharing looks at: each row likes its first or its last levels."""
 
     def __init__(self, buffer: SharedRollout) -> None:
         self.rollout_buffer = buffer
         self.policy = self
 
     def get_distribution(self, states: torch.Tensor) -> _Model:
-        logits = torch.stack([states[:, 0], -states[:, 0], states[:, 0] * 0], dim=1)
-        self.distribution = [torch.distributions.Categorical(logits=logits) for _ in range(2)]
+        self.distribution = [liking(states, levels) for levels in ACTION_LEVELS]
         return self
+
+
+def liking(states: torch.Tensor, levels: int) -> torch.distributions.Categorical:
+    return torch.distributions.Categorical(logits=states * torch.linspace(0.2, -0.2, levels))
 
 
 def filled(environments: int) -> SharedRollout:
     """A buffer of two steps."""
     buffer = SharedRollout(
-        2, Box(-1, 1, (1,)), MultiDiscrete([3, 3]), device="cpu", n_envs=environments
+        2, Box(-1, 1, (1,)), MultiDiscrete(ACTION_LEVELS), device="cpu", n_envs=environments
     )
     generator = np.random.default_rng(2)
     for _ in range(2):
         buffer.add(
             generator.uniform(-1, 1, (environments, 1)).astype(np.float32),
-            generator.integers(3, size=(environments, 2)),
+            generator.integers(ACTION_LEVELS, size=(environments, len(ACTION_LEVELS))),
             np.zeros(environments, np.float32),
             np.ones(environments, np.float32),
             torch.from_numpy(generator.normal(0, 1, environments).astype(np.float32)),
@@ -156,7 +158,7 @@ def test_with_one_episode_an_image_nothing_is_shared() -> None:
     share(_Model(buffer), outcomes_of("ab"), rules())  # type: ignore[arg-type]
     samples = buffer.samples
     assert samples is not None
-    np.testing.assert_array_equal(samples.actions, buffer.actions.reshape(4, 2))
+    np.testing.assert_array_equal(samples.actions, buffer.actions.reshape(4, -1))
     np.testing.assert_array_equal(samples.observations, buffer.observations.reshape(4, 1))
     rewards = [0.0, 2.0 * reward_scale(1.15)] * 2
     np.testing.assert_allclose(samples.returns, rewards, rtol=1e-5, atol=1e-6)
@@ -175,36 +177,13 @@ def test_groups_share_and_the_count_of_gradient_steps_stays() -> None:
     batches = list(buffer.get(4))
     assert len(batches) == 2
     assert sum(len(batch.advantages) for batch in batches) == 20
-    # The log-probability is that of the action in the state of its row, not where it was drawn.
-    first = torch.distributions.Categorical(
-        logits=torch.tensor([samples.observations[1, 0], -samples.observations[1, 0], 0.0])
+    # The log-probability is that of the picture in the state of its row, not where it was drawn.
+    state, action = torch.from_numpy(samples.observations[1]), samples.actions[1]
+    rows = zip(ACTION_LEVELS, action, mattering(tuple(action.tolist())), strict=True)
+    expected = sum(
+        float(liking(state, levels).logits[level]) for levels, level, matters in rows if matters
     )
-    action = torch.from_numpy(samples.actions[1])
-    expected = float(first.logits[action].sum())
     assert samples.log_probs[1] == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_state_that_comes_several_times_is_judged_as_each_of_them() -> None:
-    """Values, log-probabilities, entropy and gradients are stable-baselines3's own."""
-    spaces = Box(-1, 1, (3,)), MultiDiscrete([3, 4])
-    torch.manual_seed(1)
-    plain = ActorCriticPolicy(*spaces, lambda _: 1e-3)
-    once = StatesOncePolicy(*spaces, lambda _: 1e-3)
-    once.load_state_dict(plain.state_dict())
-    states = torch.rand(3, 3).repeat_interleave(torch.tensor([4, 1, 2]), dim=0)
-    actions = torch.stack([torch.arange(7) % 3, torch.arange(7) % 4], dim=1)
-    weights = torch.linspace(0.5, 2.0, 7)
-
-    judged, gradients = [], []
-    for policy in (plain, once):
-        values, logs, entropy = policy.evaluate_actions(states, actions)
-        assert entropy is not None
-        judged.append((values, logs, entropy))
-        loss = ((values.flatten() + logs + entropy) * weights).sum()
-        gradients.append(torch.autograd.grad(loss, list(policy.parameters())))
-
-    torch.testing.assert_close(judged[1], judged[0])
-    torch.testing.assert_close(gradients[1], gradients[0])
 
 
 def test_a_rollout_after_the_next_shares_nothing_of_the_one_before() -> None:

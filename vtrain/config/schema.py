@@ -52,6 +52,9 @@ class EnvironmentConfig(Section):
     repeats: int = Field(
         16, ge=1, description="Episodes in a row on one image, with different tastes (count)."
     )
+    damaged_share: Fraction = Field(
+        0.25, description="Share of the images drawn that are damaged copies, where there are any."
+    )
     reward_limit: Positive = Field(
         10.0,
         description="Rewards of successful traces are clipped to +- this (utility at lambda 1.2).",
@@ -109,7 +112,10 @@ class PPOConfig(Section):
         "(count).",
     )
     clip_range: Positive = Field(0.2, description="PPO's clip of the probability ratio.")
-    ent_coef: float = Field(0.015, ge=0.0, description="Weight of the entropy bonus.")
+    ent_coef: float = Field(0.015, ge=0.0, description="Weight of the entropy bonus at the start.")
+    final_ent_coef: float = Field(
+        0.008, ge=0.0, description="Weight of the entropy bonus at the end."
+    )
     vf_coef: float = Field(0.5, ge=0.0, description="Weight of the value loss.")
     max_grad_norm: Positive = Field(0.5, description="Largest gradient norm.")
     target_kl: float = Field(0.1, ge=0.0, description="An update stops beyond this KL; 0: never.")

@@ -60,6 +60,9 @@ class EpisodeSampler:
         repeats: Episodes in a row on one image (count).
         complexity: How complex each image is, on any scale; None where no part of a category is
             asked for.
+        damaged: Likewise, damaged copies.
+        damaged_share: Share of the groups of episodes that are about a damaged copy, where their
+            category has any.
 
     Raises:
         DataError: No category has an image.
@@ -73,15 +76,20 @@ class EpisodeSampler:
         seed: int,
         repeats: int,
         complexity: Mapping[str, float] | None = None,
+        damaged: Mapping[Category, Sequence[str]] | None = None,
+        damaged_share: float = 0.0,
     ) -> None:
         self._images = {category: tuple(ids) for category, ids in images.items() if ids}
+        found = damaged or {}
+        self._damaged = {category: tuple(ids) for category, ids in found.items() if ids}
+        self._damaged_share = damaged_share
         if not self._images:
             raise DataError("There is no image to train on.", hint="See `vtrain data stats`.")
         self._tastes = tuple(sorted(tastes))
         self._seed = seed
         self._repeats = repeats
         self._complexity = complexity
-        self._parts: dict[tuple[Category, tuple[float, float]], tuple[str, ...]] = {}
+        self._parts: dict[tuple[Category, tuple[float, float], bool], tuple[str, ...]] = {}
 
     def draw(self, episode: int, membership: Membership) -> Draw:
         """The image and taste of an episode.
@@ -101,25 +109,29 @@ class EpisodeSampler:
         category = active[int(generator.integers(len(active)))]
         # A shuffled order of the category, a place in it for each group, started anew when it ends:
         # within one order no image comes up twice.
-        ids = self.part(category, membership.complexity)
+        damaged = category in self._damaged and generator.random() < self._damaged_share
+        ids = self.part(category, membership.complexity, damaged=damaged)
         turn, position = divmod(group, len(ids))
         order = Shuffle(len(ids), self._seed, 2, turn)
         return Draw(ids[order[position]], self._taste(generator, repeat))
 
-    def part(self, category: Category, complexity: tuple[float, float]) -> tuple[str, ...]:
+    def part(
+        self, category: Category, complexity: tuple[float, float], *, damaged: bool = False
+    ) -> tuple[str, ...]:
         """The images of a category whose rank of complexity lies in a part, at least one.
 
         Args:
             category: One that has images.
             complexity: Where the part begins and ends, 0 to 1. Parts that meet share no image.
+            damaged: Damaged copies instead; the category has some.
 
         Returns:
             Ids, in the order in which the category was given.
         """
-        ids = self._images[category]
+        ids = (self._damaged if damaged else self._images)[category]
         if complexity == (0.0, 1.0):
             return ids
-        key = category, complexity
+        key = category, complexity, damaged
         if key not in self._parts:
             if self._complexity is None:
                 msg = "a part of a category needs the complexity of its images"

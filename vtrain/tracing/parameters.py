@@ -245,12 +245,20 @@ def canonical(action: Sequence[int]) -> Action:
 
 @lru_cache(maxsize=1 << 14)  # the same baselines are asked for at every step of a training
 def _canonical(action: Action) -> Action:
-    settings, default = decode_action(action), encode_settings(Settings())
-    levels = [
-        level if row.matters(settings) else inert
-        for row, level, inert in zip(PARAMETERS, action, default, strict=True)
-    ]
-    return tuple(levels)
+    default = encode_settings(Settings())
+    rows = zip(action, default, mattering(action), strict=True)
+    return tuple(level if matters else inert for level, inert, matters in rows)
+
+
+@lru_cache(maxsize=1 << 14)
+def mattering(action: Action) -> tuple[bool, ...]:
+    """Whether each row of an action makes a difference; the others are inert.
+
+    Args:
+        action: One level index per row; shape (15,).
+    """
+    settings = decode_action(action)
+    return tuple(row.matters(settings) for row in PARAMETERS)
 
 
 def preset(name: str) -> Settings:

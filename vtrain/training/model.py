@@ -16,7 +16,8 @@ from stable_baselines3.common.logger import KVWriter, Logger
 
 from vtrain.config.schema import Config, PPOConfig
 from vtrain.training.finite import check_losses, check_model, watch
-from vtrain.training.sharing import SharedRollout, StatesOncePolicy, share
+from vtrain.training.policy import PicturePolicy
+from vtrain.training.sharing import SharedRollout, share
 from vtrain.training.vec_env import FinishedEpisode, TraceVecEnv
 
 
@@ -57,12 +58,10 @@ def make_model(
     """
 
     def learning_rate(left: float) -> float:
-        return config.final_learning_rate + left * (
-            config.learning_rate - config.final_learning_rate
-        )
+        return _between(config.final_learning_rate, config.learning_rate, left=left)
 
     model = PPO(
-        StatesOncePolicy,
+        PicturePolicy,
         env,
         learning_rate=learning_rate,
         n_steps=config.n_steps,
@@ -99,7 +98,7 @@ def network_shape(hidden: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def updates(model: PPO, env: TraceVecEnv, *, total: int, shares: bool = False) -> Iterator[Update]:
+def updates(model: PPO, env: TraceVecEnv, config: Config, *, total: int) -> Iterator[Update]:
     """Learn, handing out each update when it is done, until `total` traces were made.
 
     The same steps as stable-baselines3's `learn`, opened up so that everything between two updates
@@ -108,12 +107,13 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int, shares: bool = False) -
     Args:
         model: The learner, with its last observations in place (see `start`).
         env: Its environments.
-        total: Traces at which learning ends; also the end of the learning-rate schedule.
-        shares: Whether traces count for every taste of their image; episodes are of one trace.
+        config: The whole configuration.
+        total: Traces at which learning ends; also the end of the schedules.
 
     Raises:
         NonFiniteError: A value of the rollout or of the update is not finite.
     """
+    shares = shares_traces(config)
     silent = _Silent()
     silent.init_callback(model)
     while model.num_timesteps < total:
@@ -124,6 +124,7 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int, shares: bool = False) -
         model._update_current_progress_remaining(model.num_timesteps, total)  # noqa: SLF001
         rolled = time.monotonic()
         rewards = model.rollout_buffer.rewards.copy()
+        model.ent_coef = _between(config.ppo.final_ent_coef, config.ppo.ent_coef, left=_left(model))
         if shares:
             share(model, env.outcomes, env.rules)
         model.train()
@@ -138,6 +139,16 @@ def updates(model: PPO, env: TraceVecEnv, *, total: int, shares: bool = False) -
             env.take_finished(), values, rewards, rolled - began, time.monotonic() - rolled
         )
         model.logger.dump(model.num_timesteps)
+
+
+def _left(model: PPO) -> float:
+    """Part of the training that is still to come (0 to 1)."""
+    return float(model._current_progress_remaining)  # noqa: SLF001
+
+
+def _between(end: float, beginning: float, *, left: float) -> float:
+    """A value that goes evenly from its beginning to its end."""
+    return end + left * (beginning - end)
 
 
 def start(model: PPO, total: int) -> None:

@@ -78,18 +78,27 @@ def load_problem(
     kept = run.data_cache / "features.npz"
     features = feature_table(ImageStore(run.images), ids, kept=kept, on_progress=on_progress)
     normaliser = Normaliser.fit([features[entry.id] for entry in train])
-    by_category: dict[Category, list[str]] = {category: [] for category in CATEGORIES}
-    for entry in train:
-        by_category[entry.category].append(entry.id)
+    clean, damaged = (_by_category(train, damaged=which) for which in (False, True))
     sampler = EpisodeSampler(
-        by_category,
+        clean,
         tastes=config.environment.tastes,
         seed=config.seed,
         repeats=config.environment.repeats,
         complexity={entry.id: float(features[entry.id][_COMPLEXITY]) for entry in train},
+        damaged=damaged,
+        damaged_share=config.environment.damaged_share,
     )
     rules = Rules(config.environment, config.scoring, normaliser, features)
     return Problem(catalog, train, check, rules, sampler)
+
+
+def _by_category(entries: Sequence[Entry], *, damaged: bool) -> dict[Category, list[str]]:
+    """Ids of the images that are damaged copies, or of those that are not."""
+    found: dict[Category, list[str]] = {category: [] for category in CATEGORIES}
+    for entry in entries:
+        if bool(entry.damage) == damaged:
+            found[entry.category].append(entry.id)
+    return found
 
 
 def measure_defaults(

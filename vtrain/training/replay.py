@@ -17,7 +17,7 @@ from vtrain.rundir import RunDirectory
 from vtrain.training.averaging import WeightAverage
 from vtrain.training.curriculum import Curriculum
 from vtrain.training.lineage import Origin
-from vtrain.training.model import make_model, policy_weights, shares_traces, start, updates
+from vtrain.training.model import make_model, policy_weights, start, updates
 from vtrain.training.problem import Problem, load_problem
 from vtrain.training.stages import carry_over
 from vtrain.training.state import ExactState, capture, restore
@@ -93,7 +93,7 @@ def _one_update(config: Config, problem: Problem, engine: Engine, origin: Origin
         curriculum.carried_over()
     # At the end of a training there is no update left: the next one is made all the same.
     total = max(config.ppo.total_traces, model.num_timesteps + 1)
-    update = next(iter(updates(model, env, total=total, shares=shares_traces(config))))
+    update = next(iter(updates(model, env, config, total=total)))
     average.add(policy_weights(model))
     curriculum.after_update([episode.gain for episode in update.episodes])
     return capture(model, env, curriculum, average, update=done + 1)

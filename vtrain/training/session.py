@@ -34,7 +34,6 @@ from vtrain.training.model import (
     Update,
     make_model,
     policy_weights,
-    shares_traces,
     start,
     updates,
 )
@@ -183,7 +182,7 @@ class Session:
         self._tell(TrainingEvent("phase", "Learning"))
         self._clock.start(self._engine)
         total = self._config.ppo.total_traces
-        learning = updates(self._model, self._env, total=total, shares=shares_traces(self._config))
+        learning = updates(self._model, self._env, self._config, total=total)
         with JsonlWriter(self._run.metrics) as metrics:
             self._boundary = self._capture()
             longest = 0.0

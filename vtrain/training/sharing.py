@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.distributions import MultiCategoricalDistribution
-from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.type_aliases import PyTorchObs, RolloutBufferSamples
+from stable_baselines3.common.type_aliases import RolloutBufferSamples
 
 from vtrain.environment.episode import Rules, reward_scale
 from vtrain.environment.measurement import Measurement
 from vtrain.environment.sampler import Draw
+from vtrain.training.policy import mattering_rows
 
 Array = NDArray[np.float32]
 
@@ -94,7 +94,7 @@ class SharedRollout(RolloutBuffer):
         batches = 1 if batch_size is None else -(-own // batch_size)
         order = np.random.permutation(count)  # noqa: NPY002  as stable-baselines3 draws
         for part in np.array_split(order, min(batches, count)):
-            rows = np.sort(part)  # the rows of a state side by side; see `StatesOncePolicy`
+            rows = np.sort(part)  # the rows of a state side by side; see `PicturePolicy`
             yield RolloutBufferSamples(
                 observations=self.to_torch(samples.observations[rows]),
                 actions=self.to_torch(samples.actions[rows].astype(np.float32)),
@@ -103,26 +103,6 @@ class SharedRollout(RolloutBuffer):
                 advantages=self.to_torch(samples.advantages[rows]),
                 returns=self.to_torch(samples.returns[rows]),
             )
-
-
-class StatesOncePolicy(ActorCriticPolicy):
-    """stable-baselines3's policy, for minibatches in which states come several times.
-
-    Values, probabilities and gradients are the same; the layers see each state once, which takes
-    off half of an update's time where traces are shared.
-    """
-
-    def evaluate_actions(
-        self, obs: PyTorchObs, actions: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """As `ActorCriticPolicy.evaluate_actions`; equal neighbours are one state."""
-        states, rows = torch.unique_consecutive(
-            cast("torch.Tensor", obs), return_inverse=True, dim=0
-        )
-        for_policy, for_value = self.mlp_extractor(self.extract_features(states))
-        found = self._get_action_dist_from_latent(for_policy.index_select(0, rows))
-        values = self.value_net(for_value).index_select(0, rows)
-        return values, found.log_prob(actions), found.entropy()
 
 
 def share(model: PPO, outcomes: Sequence[Sequence[Outcome]], rules: Rules) -> None:
@@ -193,8 +173,9 @@ def _samples(
         rewards: Of each trace (column) in each state (row); shape (n, n).
     """
     actions, values = buffer.actions[where].astype(np.int64), buffer.values[where]
-    # What each state thinks of each trace: the logarithms of its levels, added up.
-    drawn = logs[:, actions + _first_levels(buffer)].sum(axis=2, dtype=np.float32)
+    # What each state thinks of each trace: the logarithms of its levels that matter, added up.
+    levels = logs[:, actions + _first_levels(buffer)] * mattering_rows(actions)
+    drawn = levels.sum(axis=2, dtype=np.float32)
     weights = _weights(drawn)
     advantages, worth = _judged(weights, rewards, values)
     states, traces = np.nonzero(weights > _LEAST_WEIGHT)

@@ -21,6 +21,7 @@ from vtrain.config.schema import EnvironmentConfig, WarmStartConfig
 from vtrain.environment.episode import Rules, reward_scale
 from vtrain.environment.observation import observe
 from vtrain.tracing.parameters import ACTION_LEVELS
+from vtrain.training.policy import mattering_rows
 from vtrain.validation.table import MeasuredTable
 
 _LEARNING_RATE = 1e-3
@@ -128,7 +129,9 @@ class _TableData:
         self._temperature = temperature
         # Where each action's levels stand in the policy's logits.
         offsets = np.cumsum([0, *ACTION_LEVELS[:-1]])
-        self.places = torch.from_numpy(np.array(table.actions, np.int64) + offsets)
+        actions = np.array(table.actions, np.int64)
+        self.places = torch.from_numpy(actions + offsets)
+        self.matters = torch.from_numpy(mattering_rows(actions))
 
     def batch(self, rows: NDArray[np.intp], generator: np.random.Generator | None) -> _Batch:
         """A batch of images; without a generator, tastes go through the grid and nothing varies."""
@@ -171,7 +174,7 @@ def _start_at_shares(model: PPO, data: _TableData, batch: _Batch) -> None:
     shares = torch.zeros(sum(ACTION_LEVELS)).index_add_(
         0,
         data.places.flatten(),
-        batch.targets.mean(dim=0).repeat_interleave(len(ACTION_LEVELS)),
+        (batch.targets.mean(dim=0)[:, None] * data.matters).flatten(),
     )
     bias = cast("torch.Tensor", model.policy.action_net.bias)
     with torch.no_grad():
@@ -184,7 +187,7 @@ def _loss(model: PPO, data: _TableData, batch: _Batch) -> tuple[torch.Tensor, to
     latent, value_latent = policy.mlp_extractor(batch.observations)
     rows = torch.split(policy.action_net(latent), list(ACTION_LEVELS), dim=1)
     logs = torch.cat([torch.log_softmax(row, dim=1) for row in rows], dim=1)
-    joint = logs[:, data.places].sum(dim=2)
+    joint = (logs[:, data.places] * data.matters).sum(dim=2)
     cross_entropy = -(batch.targets * joint).sum(dim=1).mean()
     values = policy.value_net(value_latent).flatten()
     return cross_entropy, torch.nn.functional.mse_loss(values, batch.values)
