@@ -22,7 +22,7 @@ from vtrain.tracing.parameters import (
 )
 from vtrain.training.policy import PicturePolicy, mattering_rows
 
-SPACES = Box(-1, 1, (3,)), MultiDiscrete(ACTION_LEVELS)
+SPACES = Box(-1, 1, (3,)), MultiDiscrete(list(ACTION_LEVELS))
 POLYGON = replace(preset("recipe"), smooth=60)
 
 
@@ -31,8 +31,13 @@ def policy() -> PicturePolicy:
     torch.manual_seed(1)
     policy = PicturePolicy(*SPACES, lambda _: 1e-3)
     with torch.no_grad():  # the head begins all but level
-        policy.action_net.weight.normal_()
+        head(policy).weight.normal_()
     return policy
+
+
+def head(policy: PicturePolicy) -> torch.nn.Linear:
+    assert isinstance(policy.action_net, torch.nn.Linear)
+    return policy.action_net
 
 
 def drawn(count: int) -> NDArray[np.int64]:
@@ -91,12 +96,13 @@ def test_a_picture_is_as_probable_as_all_its_actions_together(policy: PicturePol
 def test_inert_rows_learn_nothing_and_have_no_entropy(policy: PicturePolicy) -> None:
     _, logs, entropy = policy.evaluate_actions(torch.rand(1, 3), tensor(POLYGON))
     assert entropy is not None
-    gradient = torch.autograd.grad((logs + entropy).sum(), [policy.action_net.bias])[0]
+    gradient = torch.autograd.grad((logs + entropy).sum(), [head(policy).bias])[0]
     rows = torch.split(gradient, list(ACTION_LEVELS))
     for row, slopes in zip(PARAMETERS, rows, strict=True):
         assert bool(slopes.abs().sum() > 0) == row.matters(POLYGON), row.name
-    distribution = policy.get_distribution(torch.rand(1, 3))
-    assert entropy.item() < distribution.entropy().item()
+    whole = policy.get_distribution(torch.rand(1, 3)).entropy()
+    assert whole is not None
+    assert entropy.item() < whole.item()
 
 
 def test_a_state_that_comes_several_times_is_judged_as_each_of_them(policy: PicturePolicy) -> None:

@@ -126,7 +126,7 @@ def liking(states: torch.Tensor, levels: int) -> torch.distributions.Categorical
 def filled(environments: int) -> SharedRollout:
     """A buffer of two steps."""
     buffer = SharedRollout(
-        2, Box(-1, 1, (1,)), MultiDiscrete(ACTION_LEVELS), device="cpu", n_envs=environments
+        2, Box(-1, 1, (1,)), MultiDiscrete(list(ACTION_LEVELS)), device="cpu", n_envs=environments
     )
     generator = np.random.default_rng(2)
     for _ in range(2):
