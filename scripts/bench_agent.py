@@ -39,14 +39,13 @@ from vtrain.tracing.parameters import Action, canonical, encode_settings, preset
 from vtrain.validation.baselines import (
     BEST_FIXED,
     POLICY,
-    Measured,
     PolicyChooser,
     parse_baselines,
 )
 from vtrain.validation.front import bytes_at_equal_looks, share_of_gap
 from vtrain.validation.rounds import Choice, look
 from vtrain.validation.statistics import mean_interval
-from vtrain.validation.table import MeasuredTable
+from vtrain.validation.validate import measured_settings
 
 AGAINST = (BEST_FIXED, "portfolio", "trees", "tpe", "cmaes")
 BUDGETS = (1, 2, 4, 8, 16)
@@ -161,9 +160,7 @@ def measure(
     def features_of(image: str) -> Vector:
         return features(store.input(image))
 
-    table = MeasuredTable.load(run.data_cache / "table.json")
-    train = {entry.id: entry.category for entry in Catalog.load(run.catalog).split("train")}
-    measured = Measured(table, {image: train[image] for image in table.images}, features_of)
+    measured = measured_settings(run, features_of, damaged=False)
     policies = [
         PolicyChooser(agent, features_of, name_of(number)) for number, agent in enumerate(agents)
     ]

@@ -27,6 +27,7 @@ from scripts.bench_agent import chosen_entries, grid
 from vtrain import RunDirectory
 from vtrain.config.load import read_config
 from vtrain.config.schema import Config
+from vtrain.data.catalog import Catalog
 from vtrain.data.store import ImageStore
 from vtrain.environment.measurement import Bench, Measurement, Request
 from vtrain.environment.versions import measurement_version
@@ -73,7 +74,9 @@ def main() -> None:
     print(
         f"{len(images)} images, {np.mean([len(row) for row in known.values()]):.0f} settings each"
     )
-    show(config, MeasuredTable.load(run.data_cache / "table.json"), known, mirror)
+    table = MeasuredTable.load(run.data_cache / "table.json")
+    train = Catalog.load(run.catalog).split("train")
+    show(config, table.of({entry.id for entry in train if not entry.damage}), known, mirror)
 
 
 def looked_at(run: RunDirectory, images: list[str]) -> dict[str, dict[Action, Measurement]]:

@@ -32,6 +32,7 @@ from stable_baselines3.common.callbacks import CheckpointCallback
 
 from vtrain.checkpoints.retention import Rules
 from vtrain.checkpoints.store import CheckpointStore
+from vtrain.config.schema import PPOConfig
 from vtrain.environment.observation import OBSERVATION_SIZE
 from vtrain.errors import CheckpointError
 from vtrain.tracing.parameters import ACTION_LEVELS
@@ -55,7 +56,8 @@ class Task(gymnasium.Env[NDArray[np.float32], NDArray[np.int64]]):
 
 def model() -> PPO:
     """A PPO model with the default network of vtrain."""
-    return PPO("MlpPolicy", Task(), policy_kwargs=network_shape([128, 128]), device="cpu")
+    shape = network_shape(PPOConfig().hidden)
+    return PPO("MlpPolicy", Task(), policy_kwargs=shape, device="cpu")
 
 
 def main() -> None:

@@ -32,11 +32,12 @@ PLAIN = [
     "a.png -o a.svg --traces 4 --workers 2 --resume --title --json",
     "a.png -o a.svg --traces=0012",
     "'a b.png' -o 'ä ö.svg'",
+    "a.png",
+    "- --policy p.safetensors",
 ]
 OTHERS = [
     "",
     "--help",
-    "a.png",
     "-o a.svg",
     "a.png -o",
     "a.png -oa.svg",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -78,6 +79,38 @@ def test_a_file_becomes_the_file_asked_for(
     assert not done.stdout
     assert "logo.png -> new/out.svg" in done.stderr
     assert_drawing((tmp_path / "new" / "out.svg").read_text())
+
+
+def test_without_a_place_a_drawing_goes_beside_its_image_and_replaces_nothing(
+    vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path
+) -> None:
+    drawing = tmp_path / "in" / "one.svg"
+
+    done = vtrain("trace", "in/one.png", "--policy", policy)
+    assert done.returncode == 0, done.stderr
+    assert "in/one.png -> in/one.svg" in done.stderr
+    assert_drawing(drawing.read_text())
+
+    drawing.write_text("mine")
+    refused = vtrain("trace", "in/one.png", "--policy", policy)
+    assert refused.returncode == 2
+    assert "in/one.svg is there already." in refused.stderr
+    assert "-o in/one.svg" in refused.stderr
+    assert drawing.read_text() == "mine"
+    resumed = vtrain("trace", "in/one.png", "--policy", policy, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert drawing.read_text() == "mine"
+
+    # An SVG has no place beside itself, several images have none, and standard input has no side.
+    own = vtrain("trace", drawing, "--policy", policy)
+    assert own.returncode == 2
+    assert "would replace the image" in own.stderr
+    several = vtrain("trace", folder, "--policy", policy)
+    assert several.returncode == 2
+    assert "Name a folder: -o DIR" in several.stderr
+    piped = vtrain("trace", "-", "--policy", policy, stdin=(tmp_path / "in/one.png").read_bytes())
+    assert piped.returncode == 0, piped.stderr
+    assert_drawing(piped.stdout)
 
 
 def test_a_folder_is_mirrored(vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path) -> None:
@@ -251,7 +284,8 @@ def test_workers_print_the_same_lines(
 
 
 def test_an_explanation_holds_the_terms_of_both(vtrain: Vtrain, logo: Path, policy: Path) -> None:
-    terms = {field.name for field in fields(Scores)} | {"bytes", "segments", "cost", "utility"}
+    terms = {field.name for field in fields(Scores)}
+    terms |= {"parts", "bytes", "segments", "cost", "utility"}
 
     done = vtrain("trace", logo, "-o", "out.svg", "--policy", policy, "--explain", "--json")
 
@@ -259,8 +293,15 @@ def test_an_explanation_holds_the_terms_of_both(vtrain: Vtrain, logo: Path, poli
     [row] = json.loads(done.stdout)["traced"]
     assert set(row["comparison"]["chosen"]) == set(row["comparison"]["default"]) == terms
     assert row["comparison"]["chosen"]["bytes"] == row["bytes"]
+    # What each fault takes off stands below the appearance, which is all of them together.
+    for judged in row["comparison"].values():
+        assert sum(judged["parts"].values()) == pytest.approx(judged["appearance"])
     words = [line.rsplit(maxsplit=2)[0].strip() for line in done.stderr.splitlines()[2:]]
-    assert words == [name.replace("_", " ") for name in row["comparison"]["chosen"]]
+    expected = [name.replace("_", " ") for name in row["comparison"]["chosen"]]
+    place = expected.index("parts")
+    assert expected[place - 1] == "appearance"
+    expected[place : place + 1] = [f"for {name}" for name in row["comparison"]["chosen"]["parts"]]
+    assert words == expected
 
 
 def test_a_gallery_is_a_page(vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path) -> None:
@@ -273,6 +314,35 @@ def test_a_gallery_is_a_page(vtrain: Vtrain, tmp_path: Path, folder: Path, polic
     assert "Name it FILE.html." in refused.stderr
     assert done.returncode == 0, done.stderr
     assert "in/deep/er/two.png" in (tmp_path / "page.html").read_text()
+
+
+def test_a_gallery_shows_what_was_drawn_before_too(
+    vtrain: Vtrain, tmp_path: Path, folder: Path, policy: Path
+) -> None:
+    arguments = (
+        "trace",
+        folder,
+        "-o",
+        "out",
+        "--policy",
+        policy,
+        "--resume",
+        "--gallery",
+        "g.html",
+    )
+    assert vtrain(*arguments).returncode == 0
+    (tmp_path / "out" / "one.svg").unlink()
+
+    again = vtrain(*arguments)
+
+    assert again.returncode == 0, again.stderr
+    assert "Skipped 2 of 3 images" in again.stderr
+    page = (tmp_path / "g.html").read_text()
+    assert "3 drawings" in page
+    assert page.count("it was there already") == 2
+    assert page.index("two.png") < page.index("in/one.png"), "in the order of the images"
+    before = base64.b64encode((tmp_path / "out" / "deep" / "two.svg").read_bytes()).decode()
+    assert before in page
 
 
 def test_without_any_policy_one_is_asked_for(vtrain: Vtrain, logo: Path) -> None:

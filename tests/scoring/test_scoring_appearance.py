@@ -64,6 +64,15 @@ def test_appearance_is_finite_and_no_lower_than_the_worst(one: Terms) -> None:
     assert WORST - 1e-9 <= value <= MODEL.value(PERFECT)
 
 
+@given(terms())
+def test_what_the_faults_take_off_is_the_appearance(one: Terms) -> None:
+    parts = MODEL.parts(one)
+
+    assert set(parts) == set(one.faults())
+    assert max(parts.values()) <= 0
+    assert sum(parts.values()) == pytest.approx(MODEL.value(one))
+
+
 @pytest.mark.parametrize("name", RANGES)
 def test_each_term_weighs_in(name: str) -> None:
     best, worst = RANGES[name]

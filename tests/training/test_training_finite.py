@@ -94,8 +94,13 @@ def test_a_bad_gradient_ends_training_at_the_last_good_state_and_comes_again(
     assert str(second.value) == message
     assert failure(run, 3) == kept
 
+    # What reproduces it outlives the training that goes on.
     monkeypatch.undo()
-    assert train(config, run, resume=True).updates == 4
+    going_on = tiny("checkpoints.every_updates=1", "checkpoints.keep_last=1")
+    assert train(going_on, run, resume=True, accept_changes=True).updates == 4
+    store = CheckpointStore(run.checkpoints)
+    assert store.pins().keys() == {kept["checkpoint"]}
+    assert store.resolve("32").name == kept["checkpoint"]
 
 
 def test_a_bad_gradient_is_a_critical_alert_until_training_goes_on(

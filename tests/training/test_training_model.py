@@ -31,7 +31,7 @@ def test_step_size_and_entropy_bonus_go_evenly_to_their_ends(
     train(
         tiny(
             "ppo.ent_coef=0.02",
-            "ppo.final_ent_coef=0.004",
+            "ppo.final_ent_share=0.2",
             "ppo.learning_rate=2e-3",
             "ppo.final_learning_rate=4e-4",
         ),

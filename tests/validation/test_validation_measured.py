@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.validation.judging import entry, measured, table
+from vtrain.config.load import load_config
+from vtrain.data.catalog import Catalog
+from vtrain.data.prepare import prepare
+from vtrain.rundir import RunDirectory
 from vtrain.tracing.parameters import PRESETS, canonical, encode_settings
 from vtrain.validation.baselines import (
     BestFixedPerCategoryChooser,
@@ -13,6 +20,7 @@ from vtrain.validation.baselines import (
     PortfolioChooser,
     TreesChooser,
 )
+from vtrain.validation.validate import measured_settings
 
 DEFAULT, FLATTENED, POSTER, PHOTO, RECIPE = (
     canonical(encode_settings(settings)) for settings in PRESETS.values()
@@ -126,3 +134,26 @@ def test_a_table_of_one_image_is_enough(
     known = measured(table([POSTER, PHOTO], [[4, 5]]))
 
     assert len(chooser(known).choose(entry(3), 0.4, 2)) == 2
+
+
+def test_what_is_best_for_damaged_copies_counts_for_damaged_logos_alone(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", name="run")
+    config = load_config(
+        (), ("data.input_size=32", "data.sample_count=8", "data.degrade.variants=2")
+    ).config
+    prepare([], run=run, config=config.data, workers=0)
+    train = Catalog.load(run.catalog).split("train")
+    scores = [[1.0, 9.0] if one.damage else [2.0, 0.0] for one in train]
+    own = table([POSTER, PHOTO], scores)
+    replace(own, images=tuple(one.id for one in train)).save(run.data_cache / "table.json")
+
+    def best(*, damaged: bool) -> tuple[tuple[int, ...], int]:
+        found = measured_settings(run, lambda _: np.zeros(1, np.float32), damaged=damaged)
+        assert found is not None
+        assert set(found.categories) == set(found.table.images)
+        return found.table.best_fixed(0.4), len(found.table.images)
+
+    clean = sum(not one.damage for one in train)
+    assert 0 < clean < len(train)
+    assert best(damaged=False) == (POSTER, clean)
+    assert best(damaged=True) == (PHOTO, len(train))

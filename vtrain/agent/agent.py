@@ -95,7 +95,7 @@ class TraceAgent:
         """The lambda that a taste stands for.
 
         Raises:
-            UsageError: It is neither a named taste nor a number from 0 to 4.
+            UsageError: It is neither a named taste nor a number from 0 to 8.
         """
         return lambda_of(prefer, self._scoring)
 

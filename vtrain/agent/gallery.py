@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from vtrain.agent.agent import TraceResult
+from vtrain.errors import DataError
 from vtrain.html import Markup, element, image, page
-from vtrain.images import encode_png
+from vtrain.images import encode_png, read, reduce
 from vtrain.tracing.parameters import describe
 from vtrain.tracing.render import render
 
 _LARGEST_SVG = 200_000
 """A larger drawing is shown as pixels, to keep the page light (bytes)."""
+_SOURCE_SIDE = 256
+"""Longest side of the image as it is shown (px)."""
 _PIXELS = 768
 """Longest side of such pixels (px)."""
 
@@ -31,11 +36,54 @@ figure .paper img { width: 90%; height: 90%; }
 """
 
 
-def gallery(exhibits: Sequence[tuple[str, TraceResult]], *, policy: str, prefer: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A drawing that was there before, which nothing more is known of.
+
+    Attributes:
+        svg: The document.
+        source: The image, reduced, as a PNG file.
+        width: Its width (px of the source).
+        height: Its height (px of the source).
+    """
+
+    svg: str
+    source: bytes
+    width: int
+    height: int
+
+
+Exhibit = TraceResult | Kept
+"""What a row of the page shows."""
+
+
+def kept(image: Path, drawing: Path) -> Kept:
+    """A drawing that is left as it is.
+
+    Args:
+        image: Its source.
+        drawing: The SVG file.
+
+    Raises:
+        ImageRefused: The image cannot be decoded.
+        DataError: The drawing cannot be read.
+    """
+    rgba = read(image, svg_side=4 * _SOURCE_SIDE).rgba
+    try:
+        svg = drawing.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"The drawing {drawing} cannot be read: {error}.", hint="Trace it again."
+        ) from error
+    height, width = rgba.shape[:2]
+    return Kept(svg, encode_png(reduce(rgba, _SOURCE_SIDE)), width, height)
+
+
+def gallery(exhibits: Sequence[tuple[str, Exhibit]], *, policy: str, prefer: str) -> str:
     """The page; it loads nothing, and text in it is only ever text.
 
     Args:
-        exhibits: Names of images and their drawings, each with its comparison.
+        exhibits: Names of images and their drawings; those of now with their comparison.
         policy: Name of the policy.
         prefer: The taste.
     """
@@ -60,7 +108,27 @@ def gallery(exhibits: Sequence[tuple[str, TraceResult]], *, policy: str, prefer:
     )
 
 
-def _row(name: str, result: TraceResult) -> Markup:
+def _row(name: str, shown: Exhibit) -> Markup:
+    figures = _kept_figures(shown) if isinstance(shown, Kept) else _figures(shown)
+    return element(
+        "div",
+        element("b", name),
+        element("div", *figures, kind="pictures"),
+        kind="logo",
+    )
+
+
+def _kept_figures(shown: Kept) -> list[Markup]:
+    dark = _is_transparent(shown.source)
+    size = f"{shown.width} x {shown.height} px"
+    text = f"{len(shown.svg.encode()):,} bytes; it was there already"
+    return [
+        _figure("source", size, (shown.source, "image/png"), dark=dark),
+        _figure("drawn before", text, _drawing(shown.svg, shown), dark=dark),
+    ]
+
+
+def _figures(result: TraceResult) -> list[Markup]:
     found = result.comparison
     if found is None:
         msg = "a drawing without its comparison cannot be shown"
@@ -76,12 +144,7 @@ def _row(name: str, result: TraceResult) -> Markup:
         figures.append(_figure("VTracer's default", text, picture, dark=dark))
     text = f"{found.chosen.bytes:,} bytes; {describe(result.settings)}"
     figures.append(_figure("drawn", text, _drawing(result.svg, result), dark=dark))
-    return element(
-        "div",
-        element("b", name),
-        element("div", *figures, kind="pictures"),
-        kind="logo",
-    )
+    return figures
 
 
 def _figure(title: str, text: str, picture: tuple[bytes, str], *, dark: bool) -> Markup:
@@ -93,7 +156,7 @@ def _figure(title: str, text: str, picture: tuple[bytes, str], *, dark: bool) ->
     return element("figure", *papers, caption)
 
 
-def _drawing(svg: str, result: TraceResult) -> tuple[bytes, str]:
+def _drawing(svg: str, result: Exhibit) -> tuple[bytes, str]:
     """A drawing's file, or its pixels when that is large, and the media type."""
     data = svg.encode()
     if len(data) <= _LARGEST_SVG:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vtrain.config.scoring import ScoringConfig
 from vtrain.environment.measurement import native_reference
+from vtrain.scoring.appearance import Appearance
 from vtrain.scoring.reference import Reference
 from vtrain.scoring.score import Scores, score
 from vtrain.scoring.utility import cost, utility
@@ -36,9 +37,10 @@ class Verdict:
     utility: float
 
     def as_dict(self) -> dict[str, Any]:
-        """All figures by name, the terms first; JSON values."""
+        """All figures by name, and what each fault takes off the appearance; JSON values."""
         figures = asdict(self)
-        return {**figures.pop("scores"), **figures}
+        parts = Appearance.load().parts(self.scores.terms())
+        return {**figures.pop("scores"), "parts": parts, **figures}
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,9 @@ class PolicyNetwork:
     def most_probable(self, observation: Vector, count: int) -> list[Action]:
         """The `count` most probable actions in canonical form, most probable first, all distinct.
 
+        By the probability of all rows, inert ones too: the first has the most probable level of
+        each row, which is what policies are checked and judged by.
+
         Args:
             observation: As `observe` gives it.
             count: At least 1.

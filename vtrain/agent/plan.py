@@ -45,26 +45,50 @@ class Job:
             return False
 
 
-def plan(inputs: Sequence[str], output: Path) -> list[Job]:
+def plan(inputs: Sequence[str], output: Path | None) -> list[Job]:
     """Each image with where its drawing goes, in the order of the inputs.
 
     Args:
         inputs: Files, folders, globs, or ``-`` for standard input.
         output: A file for one image, a folder for several or for a folder, ``-`` for standard
-            output.
+            output; None for one image's drawing beside it, or on standard output where the image
+            comes from standard input.
 
     Raises:
         DataError: An input does not exist or names no image.
-        UsageError: Several images would go to one file, or a drawing would replace an image.
+        UsageError: Several images would go to one file, or to no one knows where, or a drawing
+            would replace an image.
     """
     jobs = _jobs(inputs, output)
     _spare_inputs(jobs)
     return jobs
 
 
-def _jobs(inputs: Sequence[str], output: Path) -> list[Job]:
+def spare_drawings(jobs: Sequence[Job]) -> None:
+    """Refuse to replace files that nobody has named.
+
+    Args:
+        jobs: Those to be done, planned without an output.
+
+    Raises:
+        UsageError: A drawing's place is taken.
+    """
+    for job in jobs:
+        if job.output is not None and job.output.exists():
+            raise UsageError(
+                f"{job.output} is there already.",
+                hint=f"Name it to replace it, or another: -o {job.output}",
+            )
+
+
+def _jobs(inputs: Sequence[str], output: Path | None) -> list[Job]:
     found = [item for text in inputs for item in _expand(text)]
     several = len(found) > 1 or any(Path(text).is_dir() for text in inputs)
+    if output is None:
+        if several:
+            raise UsageError("Several images need a place to go.", hint="Name a folder: -o DIR")
+        name = found[0][0]
+        return [Job(name, None if name == STANDARD else Path(name).with_suffix(".svg"))]
     if str(output) == STANDARD:
         if several:
             raise UsageError("Several images cannot go to standard output.", hint="Give a folder.")
@@ -83,7 +107,7 @@ def _spare_inputs(jobs: Sequence[Job]) -> None:
         if job.output is not None and job.output.resolve() in images:
             raise UsageError(
                 f"The drawing of {job.name} would replace the image {job.output}.",
-                hint="Give another folder or file with -o.",
+                hint="Name another folder or file with -o.",
             )
 
 

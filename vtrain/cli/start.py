@@ -59,7 +59,7 @@ def plain_trace(arguments: Sequence[str]) -> dict[str, Any] | None:
         if read is None or name in asked:
             return None
         asked[name] = read
-    if not inputs or "" in inputs or "output" not in asked:
+    if not inputs or "" in inputs:
         return None
     return {"inputs": inputs, **asked}
 

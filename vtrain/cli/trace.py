@@ -16,14 +16,15 @@ def command(
         typer.Argument(metavar="INPUT...", help="Images, folders or globs; '-' is standard input."),
     ],
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="OUT",
-            help="An SVG file for one image, a folder for several; '-' is standard output.",
+            help="An SVG file for one image, a folder for several; '-' is standard output. "
+            "Without it one image's drawing goes beside it, as STEM.svg, where nothing is yet.",
         ),
-    ],
+    ] = None,
     run: RunOption = None,
     policy: Annotated[
         Path | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vtrain.agent import TraceAgent, TraceResult
     from vtrain.agent.batch import Traced
-    from vtrain.agent.judge import Comparison
+    from vtrain.agent.gallery import Exhibit
+    from vtrain.agent.judge import Comparison, Verdict
+    from vtrain.agent.plan import Job
 
 NAMED = 3
 """Images named in the error when some could not be traced."""
@@ -20,7 +22,7 @@ NAMED = 3
 def trace(
     *,
     inputs: Sequence[str],
-    output: Path,
+    output: Path | None = None,
     run: Path | None = None,
     policy: Path | None = None,
     checkpoint: str = "best",
@@ -42,22 +44,26 @@ def trace(
         StorageError: A drawing cannot be written.
     """
     from vtrain.agent.batch import Wanted, trace_files
-    from vtrain.agent.plan import plan
+    from vtrain.agent.plan import plan, spare_drawings
     from vtrain.cli.output import print_json, say
     from vtrain.errors import UsageError
 
     if traces < 1:
         raise UsageError(f"--traces {traces} is out of range.", hint="Give 1 or more.")
-    if as_json and str(output) == "-":
-        raise UsageError("--json and -o - both want standard output.", hint="Write to a file.")
     if gallery is not None and gallery.suffix.lower() not in {".html", ".htm"}:
         raise UsageError(f"The gallery {gallery} is no page.", hint="Name it FILE.html.")
     agent = _agent(policy, run, checkpoint)
     jobs = plan(inputs, output)
+    if as_json and any(job.output is None for job in jobs):
+        raise UsageError(
+            "--json and the drawing both want standard output.", hint="Name a file: -o FILE.svg"
+        )
     skipped = {job for job in jobs if resume and job.done}
     if skipped:
         say(f"Skipped {len(skipped)} of {len(jobs)} images: their SVGs are there and newer.")
     left = [job for job in jobs if job not in skipped]
+    if output is None:
+        spare_drawings(left)
     wanted = Wanted(prefer, traces, compare=explain or gallery is not None, title=title)
     processes = _processes(len(left), workers)
     tally = _Tally()
@@ -66,7 +72,8 @@ def trace(
             _report(done, tell, explain=explain)
             tally.add(done, whole=gallery is not None)
     if gallery is not None:
-        _write_gallery(gallery, tally.drawings, policy=agent.name, prefer=prefer)
+        exhibits = _exhibits(jobs, skipped, tally)
+        _write_gallery(gallery, exhibits, policy=agent.name, prefer=prefer)
     if as_json:
         names = [job.name for job in jobs if job in skipped]
         failed = [done.as_dict() for done in tally.failures]
@@ -97,7 +104,7 @@ class _Tally:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     failures: list[Traced] = field(default_factory=list)
-    drawings: list[tuple[str, TraceResult]] = field(default_factory=list)
+    drawings: dict[tuple[str, Path | None], TraceResult] = field(default_factory=dict)
 
     def add(self, done: Traced, *, whole: bool) -> None:
         if done.result is None:
@@ -105,7 +112,7 @@ class _Tally:
             return
         self.rows.append(done.as_dict())
         if whole:
-            self.drawings.append((done.name, done.result))
+            self.drawings[done.name, done.output] = done.result
 
     def end(self) -> None:
         """Raise if there were failures."""
@@ -171,11 +178,22 @@ def _report(done: Traced, tell: Callable[[str], None], *, explain: bool) -> None
 
 def _table(comparison: Comparison) -> str:
     """The figures of a drawing and of VTracer's default, one a line."""
-    drawn, default = comparison.chosen.as_dict(), comparison.default
-    others = default.as_dict() if default is not None else dict.fromkeys(drawn, "failed")
+    drawn, default = _lines(comparison.chosen), comparison.default
+    others = _lines(default) if default is not None else dict.fromkeys(drawn, "failed")
     rows = [("", "drawn", "default")]
     rows += [(name.replace("_", " "), drawn[name], others[name]) for name in drawn]
     return "\n".join(f"  {name:<14}{_figure(one):>12}{_figure(two):>12}" for name, one, two in rows)
+
+
+def _lines(verdict: Verdict) -> dict[str, Any]:
+    """The figures of a verdict, what the faults take off among them, in the order of the table."""
+    found: dict[str, Any] = {}
+    for name, value in verdict.as_dict().items():
+        if isinstance(value, dict):
+            found.update({f"  for {fault}": part for fault, part in value.items()})
+        else:
+            found[name] = value
+    return found
 
 
 def _figure(value: object) -> str:
@@ -184,12 +202,26 @@ def _figure(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def _exhibits(
+    jobs: Sequence[Job], skipped: Collection[Job], tally: _Tally
+) -> Iterator[tuple[str, Exhibit]]:
+    """What a gallery shows: the drawings of now, and those that were there already."""
+    from vtrain.agent.gallery import kept
+
+    for job in jobs:
+        result = tally.drawings.get((job.name, job.output))
+        if result is not None:
+            yield job.name, result
+        elif job in skipped and job.output is not None:
+            yield job.name, kept(Path(job.name), job.output)
+
+
 def _write_gallery(
-    path: Path, exhibits: Sequence[tuple[str, TraceResult]], *, policy: str, prefer: str
+    path: Path, exhibits: Iterable[tuple[str, Exhibit]], *, policy: str, prefer: str
 ) -> None:
     from vtrain.agent.gallery import gallery
     from vtrain.cli.output import say
     from vtrain.rundir import write_text
 
-    write_text(path, gallery(exhibits, policy=policy, prefer=prefer))
+    write_text(path, gallery(list(exhibits), policy=policy, prefer=prefer))
     say(f"Gallery: {path}")

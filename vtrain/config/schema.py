@@ -52,8 +52,11 @@ class EnvironmentConfig(Section):
     repeats: int = Field(
         16, ge=1, description="Episodes in a row on one image, with different tastes (count)."
     )
-    damaged_share: Fraction = Field(
-        0.25, description="Share of the images drawn that are damaged copies, where there are any."
+    damaged_weight: float = Field(
+        1.0,
+        ge=0.0,
+        description="How often a damaged copy is drawn, for each time that an image as it is "
+        "would be.",
     )
     reward_limit: Positive = Field(
         10.0,
@@ -113,8 +116,8 @@ class PPOConfig(Section):
     )
     clip_range: Positive = Field(0.2, description="PPO's clip of the probability ratio.")
     ent_coef: float = Field(0.015, ge=0.0, description="Weight of the entropy bonus at the start.")
-    final_ent_coef: float = Field(
-        0.008, ge=0.0, description="Weight of the entropy bonus at the end."
+    final_ent_share: Fraction = Field(
+        1.0, description="What is left of it at the end (0 to 1); it goes there evenly."
     )
     vf_coef: float = Field(0.5, ge=0.0, description="Weight of the value loss.")
     max_grad_norm: Positive = Field(0.5, description="Largest gradient norm.")

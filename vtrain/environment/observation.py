@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,15 +81,6 @@ class Normaliser:
         known = features[: len(self.mean)]
         scaled = np.clip((known - self.mean) / self.scale, -5.0, 5.0)
         return np.asarray(scaled, np.float32)
-
-    def as_arrays(self) -> dict[str, Vector]:
-        """For a checkpoint."""
-        return {"mean": self.mean, "scale": self.scale}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Vector]) -> Normaliser:
-        """From a checkpoint."""
-        return cls(arrays["mean"], arrays["scale"])
 
 
 def observation_size(features: int) -> int:

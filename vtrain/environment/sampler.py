@@ -54,15 +54,14 @@ class EpisodeSampler:
     decoded and its reference analysed once for all of them.
 
     Args:
-        images: Image ids of each category.
+        images: Image ids of each category, without damaged copies.
         tastes: Lambdas of interest; half of the draws are exactly these, half lie between.
         seed: Seed of the run.
         repeats: Episodes in a row on one image (count).
         complexity: How complex each image is, on any scale; None where no part of a category is
             asked for.
-        damaged: Likewise, damaged copies.
-        damaged_share: Share of the groups of episodes that are about a damaged copy, where their
-            category has any.
+        damaged: Ids of damaged copies of each category.
+        damaged_weight: How often one of them is drawn, for each time that an image is.
 
     Raises:
         DataError: No category has an image.
@@ -77,12 +76,12 @@ class EpisodeSampler:
         repeats: int,
         complexity: Mapping[str, float] | None = None,
         damaged: Mapping[Category, Sequence[str]] | None = None,
-        damaged_share: float = 0.0,
+        damaged_weight: float = 1.0,
     ) -> None:
         self._images = {category: tuple(ids) for category, ids in images.items() if ids}
         found = damaged or {}
         self._damaged = {category: tuple(ids) for category, ids in found.items() if ids}
-        self._damaged_share = damaged_share
+        self._damaged_weight = damaged_weight
         if not self._images:
             raise DataError("There is no image to train on.", hint="See `vtrain data stats`.")
         self._tastes = tuple(sorted(tastes))
@@ -109,8 +108,12 @@ class EpisodeSampler:
         category = active[int(generator.integers(len(active)))]
         # A shuffled order of the category, a place in it for each group, started anew when it ends:
         # within one order no image comes up twice.
-        damaged = category in self._damaged and generator.random() < self._damaged_share
-        ids = self.part(category, membership.complexity, damaged=damaged)
+        ids = self.part(category, membership.complexity)
+        if category in self._damaged:
+            copies = self.part(category, membership.complexity, damaged=True)
+            weight = self._damaged_weight * len(copies)
+            if generator.random() * (weight + len(ids)) < weight:
+                ids = copies
         turn, position = divmod(group, len(ids))
         order = Shuffle(len(ids), self._seed, 2, turn)
         return Draw(ids[order[position]], self._taste(generator, repeat))

@@ -73,6 +73,10 @@ class Appearance:
         """Appearance; 0 for a picture without fault, less for others."""
         return -sum(self.weights[name] * fault for name, fault in terms.faults().items())
 
+    def parts(self, terms: Terms) -> dict[str, float]:
+        """What each fault takes off, by name, none above 0; together the appearance."""
+        return {name: -self.weights[name] * fault for name, fault in terms.faults().items()}
+
 
 @cache
 def _load() -> Appearance:

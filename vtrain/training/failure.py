@@ -69,14 +69,15 @@ def keep_failure(
         },
         schema=_SCHEMA,
     )
-    saved = f"The policy before it is {checkpoint}. " if checkpoint else ""
+    saved = f"The policy before it is {checkpoint}, which is kept. " if checkpoint else ""
+    on = "go on with --resume --accept-changes" if checkpoint else "begin again"
     return NonFiniteError(
         f"{error.message} It was seen in update {update}, with {_sentence(concerned, named)}. "
         f"{saved}What reproduces it is in {folder}.",
         what=error.what,
         images=concerned,
-        hint=f"`{command}` shows it again. Lower ppo.learning_rate or leave the images out, and go "
-        "on with --resume --accept-changes.",
+        hint=f"`{command}` shows it again. Lower ppo.learning_rate or leave the images out, and "
+        f"{on}.",
     )
 
 

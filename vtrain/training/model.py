@@ -124,7 +124,8 @@ def updates(model: PPO, env: TraceVecEnv, config: Config, *, total: int) -> Iter
         model._update_current_progress_remaining(model.num_timesteps, total)  # noqa: SLF001
         rolled = time.monotonic()
         rewards = model.rollout_buffer.rewards.copy()
-        model.ent_coef = _between(config.ppo.final_ent_coef, config.ppo.ent_coef, left=_left(model))
+        bonus = config.ppo.ent_coef
+        model.ent_coef = _between(config.ppo.final_ent_share * bonus, bonus, left=_left(model))
         if shares:
             share(model, env.outcomes, env.rules)
         model.train()

@@ -41,19 +41,31 @@ class PictureDistribution(MultiCategoricalDistribution):
         Args:
             actions: Shape (n, rows of the parameter table).
         """
+        return self.log_prob_of(actions, matters_to(actions))
+
+    def log_prob_of(self, actions: torch.Tensor, matters: torch.Tensor) -> torch.Tensor:
+        """As `log_prob`, where `matters_to` the actions is known."""
         rows = zip(self.distribution, torch.unbind(actions, dim=1), strict=True)
         found = [row.log_prob(levels) for row, levels in rows]  # type: ignore[no-untyped-call]
-        logs = torch.stack(found, dim=1)
-        return (logs * _matters(actions)).sum(dim=1)
+        return (torch.stack(found, dim=1) * matters).sum(dim=1)
 
-    def entropy_of(self, actions: torch.Tensor) -> torch.Tensor:
-        """Entropy (nats) of the rows that matter to actions drawn from this; shape (n,).
+    def entropy_of(self, matters: torch.Tensor) -> torch.Tensor:
+        """Entropy (nats) of the rows that matter, as if those that decide it were given; (n,).
 
-        Over many actions its mean is the entropy of the pictures.
+        A bonus for it spreads each row where the row counts. What choosing one curve or the other
+        adds by the rows that come with it is left out on purpose: it would pay for rows, and
+        splines have more of them.
+
+        Args:
+            matters: As `matters_to` gives it.
         """
         found = [row.entropy() for row in self.distribution]  # type: ignore[no-untyped-call]
-        entropies = torch.stack(found, dim=1)
-        return (entropies * _matters(actions)).sum(dim=1)
+        return (torch.stack(found, dim=1) * matters).sum(dim=1)
+
+
+def matters_to(actions: torch.Tensor) -> torch.Tensor:
+    """As `mattering_rows`."""
+    return torch.from_numpy(mattering_rows(actions.numpy()))
 
 
 class PicturePolicy(ActorCriticPolicy):
@@ -79,8 +91,5 @@ class PicturePolicy(ActorCriticPolicy):
         latent = for_policy.index_select(0, rows)
         found = cast("PictureDistribution", self._get_action_dist_from_latent(latent))
         values = self.value_net(for_value).index_select(0, rows)
-        return values, found.log_prob(actions), found.entropy_of(actions)
-
-
-def _matters(actions: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(mattering_rows(actions.numpy()))
+        matters = matters_to(actions)
+        return values, found.log_prob_of(actions, matters), found.entropy_of(matters)

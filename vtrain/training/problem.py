@@ -86,7 +86,7 @@ def load_problem(
         repeats=config.environment.repeats,
         complexity={entry.id: float(features[entry.id][_COMPLEXITY]) for entry in train},
         damaged=damaged,
-        damaged_share=config.environment.damaged_share,
+        damaged_weight=config.environment.damaged_weight,
     )
     rules = Rules(config.environment, config.scoring, normaliser, features)
     return Problem(catalog, train, check, rules, sampler)

@@ -403,7 +403,12 @@ class Session:
         self._break_off()
         checkpoint = None
         if self._boundary is not None:
-            checkpoint = CheckpointStore(self._run.checkpoints).resolve("latest").name
+            store = CheckpointStore(self._run.checkpoints)
+            found = store.resolve("latest")
+            checkpoint = found.name
+            if checkpoint not in store.pins():
+                # What reproduces the failure is to be there when training has gone on.
+                store.pin(found, "before a value that was not finite; see failures/")
         kept = keep_failure(
             error,
             self._run,

@@ -34,6 +34,8 @@ _FEATURE_NOISE = 0.15
 _VALUE_WEIGHT = 0.05
 _LEAST_SHARE = 0.02
 """Keeps every level of the table possible at the start."""
+_NONE = 1e-6
+"""Less of the targets than this has nothing to say of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class _TableData:
         shifted = (utilities - utilities.max(axis=1, keepdims=True)) / self._temperature
         targets = np.exp(shifted)
         targets /= targets.sum(axis=1, keepdims=True)
-        # What the policy will earn: relative to the mean setting, as rewards are to a baseline.
+        # What the policy will earn: relative to a middling setting, as rewards are to a baseline.
         values = (targets * utilities).sum(axis=1) - np.median(utilities, axis=1)
         observations = np.stack(
             [observe(row, float(taste)) for row, taste in zip(features, tastes, strict=True)]
@@ -176,6 +178,9 @@ def _start_at_shares(model: PPO, data: _TableData, batch: _Batch) -> None:
         data.places.flatten(),
         (batch.targets.mean(dim=0)[:, None] * data.matters).flatten(),
     )
+    # Of those to which the row matters: a curve that few images want has its own best corners.
+    rows = torch.split(shares, list(ACTION_LEVELS))
+    shares = torch.cat([row / row.sum().clamp(min=_NONE) for row in rows])
     bias = cast("torch.Tensor", model.policy.action_net.bias)
     with torch.no_grad():
         bias.copy_(torch.log(shares + _LEAST_SHARE))

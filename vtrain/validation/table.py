@@ -9,7 +9,7 @@ images grow (Jamieson and Talwalkar 2016, with mutation).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,6 +65,16 @@ class MeasuredTable:
     appearance: NDArray[np.float64]
     cost: NDArray[np.float64]
     identity: str
+
+    def of(self, images: Collection[str]) -> MeasuredTable:
+        """The part of it that some of its images make; at least one."""
+        rows = [row for row, image in enumerate(self.images) if image in images]
+        return replace(
+            self,
+            images=tuple(self.images[row] for row in rows),
+            appearance=self.appearance[rows],
+            cost=self.cost[rows],
+        )
 
     def utility(self, taste: float) -> NDArray[np.float64]:
         """Utilities at a taste; shape (images, actions)."""

@@ -242,7 +242,12 @@ def _baselines(
     names = list(judged.config.validation.against if against is None else against)
     from_table = [name for name in dict.fromkeys(names) if name in FROM_TABLE]
     strict = against is not None
-    measured = _measured(judged.run, judged.features, strict=strict) if from_table else None
+    damaged = judged.protocol.damage is not None
+    measured = (
+        measured_settings(judged.run, judged.features, damaged=damaged, strict=strict)
+        if from_table
+        else None
+    )
     notes = []
     if against is None and measured is None and from_table:
         names = [name for name in names if name not in FROM_TABLE]
@@ -261,14 +266,16 @@ def _baselines(
     return parse_baselines(names, measured, incumbent), notes
 
 
-def _measured(
-    run: RunDirectory, features_of: Callable[[str], Vector], *, strict: bool
+def measured_settings(
+    run: RunDirectory, features_of: Callable[[str], Vector], *, damaged: bool, strict: bool = True
 ) -> Measured | None:
     """The settings measured on the run's training images; None when it has no table.
 
     Args:
         run: The run.
         features_of: Of an image by its id.
+        damaged: Whether those on damaged copies count: what is best for them is not what is best
+            for images as they are, and a baseline is to be the best there is.
         strict: Whether a table of another version is an error, instead of none.
     """
     path = run.data_cache / TABLE
@@ -280,7 +287,7 @@ def _measured(
         if strict:
             raise
         return None
-    train = {entry.id: entry.category for entry in Catalog.load(run.catalog).split("train")}
+    train = {entry.id: entry for entry in Catalog.load(run.catalog).split("train")}
     if not set(table.images) <= train.keys():
         # Some of them may be judged on now.
         raise DataError(
@@ -288,4 +295,8 @@ def _measured(
             hint="Train anew: `vtrain run --force`; or name baselines that need no measured "
             "settings, such as --against default.",
         )
-    return Measured(table, {image: train[image] for image in table.images}, features_of)
+    undamaged = [image for image in table.images if not train[image].damage]
+    if undamaged and not damaged:
+        table = table.of(undamaged)
+    categories = {image: train[image].category for image in table.images}
+    return Measured(table, categories, features_of)
