@@ -219,8 +219,15 @@ def write_parts(folder: Path, drawn: Sequence[Outcome], disturbed: Sequence[Dist
 
 
 def drift_of(judged: Judged) -> Finding | None:
-    """What distinguishes the judged images from the training images, beyond noise."""
-    train = {entry.id: entry for entry in Catalog.load(judged.run.catalog).split("train")}
+    """What distinguishes the judged images from the training images, beyond noise.
+
+    Damaged ones are held against damaged ones, and others against others, where there are any: a
+    policy that has learned from both knows either.
+    """
+    damaged = judged.protocol.damage is not None
+    entries = Catalog.load(judged.run.catalog).split("train")
+    alike = [entry for entry in entries if bool(entry.damage) == damaged]
+    train = {entry.id: entry for entry in alike or entries}
     order = balanced_order({image: entry.category for image, entry in train.items()}, seed=0)
     chosen = order[:_TRAINING_IMAGES]
     if min(len(chosen), len(judged.entries)) < 2:
