@@ -27,13 +27,14 @@ from scripts.bench_agent import chosen_entries, grid
 from vtrain import RunDirectory
 from vtrain.config.load import read_config
 from vtrain.config.schema import Config
-from vtrain.data.catalog import Catalog
 from vtrain.data.store import ImageStore
+from vtrain.environment.features import features
 from vtrain.environment.measurement import Bench, Measurement, Request
 from vtrain.environment.versions import measurement_version
 from vtrain.resources import usable_cores
 from vtrain.tracing.parameters import Action
 from vtrain.validation.table import MeasuredTable
+from vtrain.validation.validate import measured_settings
 
 BEST = (1, 4)
 """How many of the best on the one are tried on the other (count)."""
@@ -74,9 +75,11 @@ def main() -> None:
     print(
         f"{len(images)} images, {np.mean([len(row) for row in known.values()]):.0f} settings each"
     )
-    table = MeasuredTable.load(run.data_cache / "table.json")
-    train = Catalog.load(run.catalog).split("train")
-    show(config, table.of({entry.id for entry in train if not entry.damage}), known, mirror)
+    store = ImageStore(run.images)
+    measured = measured_settings(run, lambda one: features(store.input(one)), damaged=False)
+    if measured is None:
+        parser.error(f"{run.root} has no table of measured settings")
+    show(config, measured.table, known, mirror)
 
 
 def looked_at(run: RunDirectory, images: list[str]) -> dict[str, dict[Action, Measurement]]:

@@ -343,6 +343,18 @@ def test_a_gallery_shows_what_was_drawn_before_too(
     assert page.index("two.png") < page.index("in/one.png"), "in the order of the images"
     before = base64.b64encode((tmp_path / "out" / "deep" / "two.svg").read_bytes()).decode()
     assert before in page
+    assert "may be of another policy and taste" in page
+
+    # One that cannot be shown is left out, and all the rest is as it would be.
+    broken = tmp_path / "out" / "deep" / "two.svg"
+    broken.write_bytes(b"\xff\xfe no drawing")
+    os.utime(broken, (4e9, 4e9))
+    (tmp_path / "out" / "one.svg").unlink()
+    third = vtrain(*arguments, "--json")
+    assert third.returncode == 0, third.stderr
+    assert "Not in the gallery: The drawing out/deep/two.svg cannot be read" in third.stderr
+    assert "2 drawings" in (tmp_path / "g.html").read_text()
+    assert len(json.loads(third.stdout)["skipped"]) == 2
 
 
 def test_without_any_policy_one_is_asked_for(vtrain: Vtrain, logo: Path) -> None:

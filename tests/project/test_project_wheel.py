@@ -14,8 +14,6 @@ import pytest
 from tests.unwatched import unwatched
 
 REPOSITORY = Path(__file__).parents[2]
-DATA = ("vtrain/agent/shipped", "vtrain/scoring", "configs")
-"""Folders whose files that are no programs are part of the package."""
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +31,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_wheel_holds_what_the_program_reads(installed: Path) -> None:
-    wanted = {
-        path
-        for folder in DATA
-        for path in (REPOSITORY / folder).rglob("*")
-        if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__"
-    }
-    assert len(wanted) > 4
-    held = {path.read_bytes() for path in installed.rglob("*") if path.is_file()}
-    missing = [path for path in wanted if path.read_bytes() not in held]
-    assert not missing
+    own = {path: path.relative_to(REPOSITORY) for path in files(REPOSITORY / "vtrain")}
+    named = {path: Path("vtrain") / path.relative_to(REPOSITORY) for path in files(Path("configs"))}
+    assert len(own) > 9
+    assert len(named) > 3
+
+    for path, place in {**own, **named}.items():
+        assert (installed / place).read_bytes() == path.read_bytes(), place
+
+
+def files(folder: Path) -> list[Path]:
+    """What a folder of the repository holds beside programs and what they leave behind."""
+    found = (REPOSITORY / folder).rglob("*")
+    others = [path for path in found if path.is_file() and path.suffix != ".py"]
+    return [path for path in others if path.parent.name != "__pycache__"]
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from vtrain.errors import NonFiniteError
 from vtrain.monitoring.supervise import start_sampler
 from vtrain.rundir import RunDirectory, read_json, read_jsonl
 from vtrain.training.check import check_policy
+from vtrain.training.events import TrainingEvent
 from vtrain.training.finite import check_losses, check_observations, check_rewards
 from vtrain.training.train import train
 
@@ -101,6 +102,22 @@ def test_a_bad_gradient_ends_training_at_the_last_good_state_and_comes_again(
     store = CheckpointStore(run.checkpoints)
     assert store.pins().keys() == {kept["checkpoint"]}
     assert store.resolve("32").name == kept["checkpoint"]
+
+
+def test_a_checkpoint_that_cannot_be_pinned_does_not_hide_the_failure(
+    new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run("run")
+    break_gradient(monkeypatch, 32, "value_net.bias")
+    told: list[TrainingEvent] = []
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    (run.checkpoints / "pins.json").write_text("no list", encoding="utf-8")
+
+    with pytest.raises(NonFiniteError, match="value_net"):
+        train(tiny(), run, on_event=told.append)
+
+    assert failure(run, 2)["what"] == "gradient of value_net.bias"
+    assert any("could not be pinned" in event.message for event in told)
 
 
 def test_a_bad_gradient_is_a_critical_alert_until_training_goes_on(

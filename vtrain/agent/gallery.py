@@ -20,6 +20,10 @@ _LARGEST_SVG = 200_000
 """A larger drawing is shown as pixels, to keep the page light (bytes)."""
 _SOURCE_SIDE = 256
 """Longest side of the image as it is shown (px)."""
+_BEFORE = (
+    " Drawings that were there already may be of another policy and taste; their default was not "
+    "drawn."
+)
 _PIXELS = 768
 """Longest side of such pixels (px)."""
 
@@ -58,7 +62,7 @@ Exhibit = TraceResult | Kept
 
 
 def kept(image: Path, drawing: Path) -> Kept:
-    """A drawing that is left as it is.
+    """A drawing that is left as it is, rendered once: what cannot be shown is no exhibit.
 
     Args:
         image: Its source.
@@ -67,6 +71,7 @@ def kept(image: Path, drawing: Path) -> Kept:
     Raises:
         ImageRefused: The image cannot be decoded.
         DataError: The drawing cannot be read.
+        TraceError: It cannot be rendered.
     """
     rgba = read(image, svg_side=4 * _SOURCE_SIDE).rgba
     try:
@@ -76,6 +81,7 @@ def kept(image: Path, drawing: Path) -> Kept:
             f"The drawing {drawing} cannot be read: {error}.", hint="Trace it again."
         ) from error
     height, width = rgba.shape[:2]
+    render(svg, min(width, _SOURCE_SIDE), min(height, _SOURCE_SIDE))
     return Kept(svg, encode_png(reduce(rgba, _SOURCE_SIDE)), width, height)
 
 
@@ -95,6 +101,7 @@ def gallery(exhibits: Sequence[tuple[str, Exhibit]], *, policy: str, prefer: str
             "p",
             f"By {policy}, taste {prefer}. Each image as it came, as VTracer's default draws it, "
             "and as it was drawn; transparent ones on a light and on a dark page.",
+            *(_BEFORE,) * any(isinstance(shown, Kept) for _, shown in exhibits),
             kind="quiet",
         ),
         element(

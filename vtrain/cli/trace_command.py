@@ -71,13 +71,13 @@ def trace(
         for done in trace_files(agent, left, wanted, workers=processes, on_progress=on_progress):
             _report(done, tell, explain=explain)
             tally.add(done, whole=gallery is not None)
-    if gallery is not None:
-        exhibits = _exhibits(jobs, skipped, tally)
-        _write_gallery(gallery, exhibits, policy=agent.name, prefer=prefer)
     if as_json:
         names = [job.name for job in jobs if job in skipped]
         failed = [done.as_dict() for done in tally.failures]
         print_json({"traced": tally.rows, "failed": failed, "skipped": names})
+    if gallery is not None:
+        exhibits = _exhibits(jobs, skipped, tally)
+        _write_gallery(gallery, exhibits, policy=agent.name, prefer=prefer)
     tally.end()
 
 
@@ -207,13 +207,18 @@ def _exhibits(
 ) -> Iterator[tuple[str, Exhibit]]:
     """What a gallery shows: the drawings of now, and those that were there already."""
     from vtrain.agent.gallery import kept
+    from vtrain.cli.output import say
+    from vtrain.errors import VtrainError
 
     for job in jobs:
         result = tally.drawings.get((job.name, job.output))
         if result is not None:
             yield job.name, result
         elif job in skipped and job.output is not None:
-            yield job.name, kept(Path(job.name), job.output)
+            try:
+                yield job.name, kept(Path(job.name), job.output)
+            except VtrainError as error:
+                say(f"Not in the gallery: {error}")
 
 
 def _write_gallery(

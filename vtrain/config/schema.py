@@ -55,6 +55,7 @@ class EnvironmentConfig(Section):
     damaged_weight: float = Field(
         1.0,
         ge=0.0,
+        allow_inf_nan=False,
         description="How often a damaged copy is drawn, for each time that an image as it is "
         "would be.",
     )

@@ -75,7 +75,7 @@ class Appearance:
 
     def parts(self, terms: Terms) -> dict[str, float]:
         """What each fault takes off, by name, none above 0; together the appearance."""
-        return {name: -self.weights[name] * fault for name, fault in terms.faults().items()}
+        return {name: 0.0 - self.weights[name] * fault for name, fault in terms.faults().items()}
 
 
 @cache

@@ -69,7 +69,7 @@ def keep_failure(
         },
         schema=_SCHEMA,
     )
-    saved = f"The policy before it is {checkpoint}, which is kept. " if checkpoint else ""
+    saved = f"The policy before it is {checkpoint}. " if checkpoint else ""
     on = "go on with --resume --accept-changes" if checkpoint else "begin again"
     return NonFiniteError(
         f"{error.message} It was seen in update {update}, with {_sentence(concerned, named)}. "

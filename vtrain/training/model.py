@@ -143,13 +143,16 @@ def updates(model: PPO, env: TraceVecEnv, config: Config, *, total: int) -> Iter
 
 
 def _left(model: PPO) -> float:
-    """Part of the training that is still to come (0 to 1)."""
+    """Part of the training that is still to come."""
     return float(model._current_progress_remaining)  # noqa: SLF001
 
 
 def _between(end: float, beginning: float, *, left: float) -> float:
-    """A value that goes evenly from its beginning to its end."""
-    return end + left * (beginning - end)
+    """A value that goes evenly from its beginning to its end, and no further.
+
+    The last rollout may go beyond the traces that were asked for: then less than nothing is left.
+    """
+    return end + max(left, 0.0) * (beginning - end)
 
 
 def start(model: PPO, total: int) -> None:

@@ -403,12 +403,7 @@ class Session:
         self._break_off()
         checkpoint = None
         if self._boundary is not None:
-            store = CheckpointStore(self._run.checkpoints)
-            found = store.resolve("latest")
-            checkpoint = found.name
-            if checkpoint not in store.pins():
-                # What reproduces the failure is to be there when training has gone on.
-                store.pin(found, "before a value that was not finite; see failures/")
+            checkpoint = CheckpointStore(self._run.checkpoints).resolve("latest").name
         kept = keep_failure(
             error,
             self._run,
@@ -418,8 +413,19 @@ class Session:
             env=self._env,
             problem=self._problem,
         )
+        if checkpoint is not None:
+            self._pin(checkpoint)
         self._event("non-finite", what=kept.what, images=list(kept.images), checkpoint=checkpoint)
         return kept
+
+    def _pin(self, checkpoint: str) -> None:
+        """Keep the state before a failure when training has gone on."""
+        store = CheckpointStore(self._run.checkpoints)
+        try:
+            if checkpoint not in store.pins():
+                store.pin(store.resolve("latest"), "before a value that was not finite: failures/")
+        except (CheckpointError, StorageError) as error:  # the failure itself is what is to be told
+            self._tell(TrainingEvent("warning", f"{checkpoint} could not be pinned: {error}"))
 
     def _result(self) -> TrainingResult:
         traces = self._boundary.document["traces"] if self._boundary else 0

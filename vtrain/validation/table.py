@@ -67,8 +67,15 @@ class MeasuredTable:
     identity: str
 
     def of(self, images: Collection[str]) -> MeasuredTable:
-        """The part of it that some of its images make; at least one."""
+        """The part of it that some of its images make.
+
+        Raises:
+            ValueError: None of them is in the table.
+        """
         rows = [row for row, image in enumerate(self.images) if image in images]
+        if not rows:
+            msg = "a table of no images says nothing"
+            raise ValueError(msg)
         return replace(
             self,
             images=tuple(self.images[row] for row in rows),
