@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vtrain.config.dump import dump_yaml
 from vtrain.config.keys import all_keys, section_at
 from vtrain.config.load import known_configs, load_config
-from vtrain.config.schema import Config
+from vtrain.config.schema import Config, CurriculumConfig
 from vtrain.errors import ConfigError
 
 
@@ -262,3 +263,24 @@ def test_an_override_loads_or_is_a_config_error(key: str, value: str) -> None:
 
     assert origins <= {"default", "--set"}
     assert all(line.startswith("--set ") for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("text", "used"),
+    [
+        ("seed: 1\n", False),
+        ("curriculum: {window: 8}\n", False),
+        ("curriculum: {stages: [{name: a, categories: [text]}]}\n", True),
+        ("curriculum: {enabled: false, stages: [{name: a, categories: [text]}]}\n", False),
+    ],
+)
+def test_stages_that_are_given_are_used_unless_it_is_said_otherwise(
+    tmp_path: Path, text: str, *, used: bool
+) -> None:
+    config = load_config([write(tmp_path, text)]).config
+
+    assert config.curriculum.enabled is used
+    # What is written of it says so itself.
+    again = write(tmp_path, dump_yaml(config), "again.yaml")
+    assert load_config([again]).config == config
+    assert CurriculumConfig(stages=config.curriculum.stages).enabled

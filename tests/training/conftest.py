@@ -27,6 +27,7 @@ TINY = (
     "validation.every_updates=2",
     "checkpoints.every_updates=1",
     "checkpoints.keep_last=9",
+    "curriculum.enabled=true",
     "curriculum.window=16",
     "resources.workers=1",
 )

@@ -56,7 +56,8 @@ def load_config(sources: Sequence[str] = (), overrides: Sequence[str] = ()) -> L
     read += [read_override(override) for override in overrides]
     problems = [problem for source in read for problem in source.problems]
     readable = not problems
-    data = Config().model_dump(mode="json")
+    # Whether stages are used depends on whether any are given, so none are given here.
+    data = Config().model_dump(mode="json", exclude={"curriculum"})
     for source in read:
         source.data = _fill(source.data)
         problems += _check(source)

@@ -183,7 +183,9 @@ class StageConfig(Section):
 class CurriculumConfig(Section):
     """Stages over categories; without stages every category is drawn from the start."""
 
-    enabled: bool = Field(True, description="Whether the stages are used.")
+    enabled: bool = Field(
+        False, description="Whether the stages are used; where it is not said, those given are."
+    )
     window: int = Field(
         256, ge=1, description="Recent episodes that success is measured on (count)."
     )
@@ -196,6 +198,13 @@ class CurriculumConfig(Section):
         ),
         description="Stages in order; the last one lasts until training ends.",
     )
+
+    @model_validator(mode="after")
+    def _use_stages_that_are_given(self) -> CurriculumConfig:
+        if "stages" in self.model_fields_set and "enabled" not in self.model_fields_set:
+            # As if it had been said; sections are frozen once they are made.
+            object.__setattr__(self, "enabled", True)
+        return self
 
     @model_validator(mode="after")
     def _names_tell_stages_apart(self) -> CurriculumConfig:
