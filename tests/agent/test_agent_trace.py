@@ -142,7 +142,8 @@ def test_a_comparison_holds_every_term_of_both(agent: TraceAgent, badge: NDArray
 
     assert found is not None
     for side in found.as_dict().values():
-        assert set(side) == terms | {"bytes", "segments", "cost", "utility"}
+        assert set(side) == terms | {"parts", "bytes", "segments", "cost", "utility"}
+        assert sum(side["parts"].values()) == pytest.approx(side["appearance"])
 
 
 def test_a_comparison_changes_no_drawing(agent: TraceAgent, badge: NDArray[np.uint8]) -> None:
