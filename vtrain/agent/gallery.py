@@ -20,10 +20,6 @@ _LARGEST_SVG = 200_000
 """A larger drawing is shown as pixels, to keep the page light (bytes)."""
 _SOURCE_SIDE = 256
 """Longest side of the image as it is shown (px)."""
-_BEFORE = (
-    " Drawings that were there already may be of another policy and taste; their default was not "
-    "drawn."
-)
 _PIXELS = 768
 """Longest side of such pixels (px)."""
 
@@ -94,16 +90,19 @@ def gallery(exhibits: Sequence[tuple[str, Exhibit]], *, policy: str, prefer: str
         prefer: The taste.
     """
     title = f"{len(exhibits)} drawing{'' if len(exhibits) == 1 else 's'}"
+    told = (
+        f"By {policy}, taste {prefer}. Each image as it came, as VTracer's default draws it, and "
+        "as it was drawn; transparent ones on a light and on a dark page."
+    )
+    if any(isinstance(shown, Kept) for _, shown in exhibits):
+        told += (
+            " Drawings that were there already may be of another policy and taste; their default "
+            "was not drawn."
+        )
     return page(
         title,
         element("h1", title),
-        element(
-            "p",
-            f"By {policy}, taste {prefer}. Each image as it came, as VTracer's default draws it, "
-            "and as it was drawn; transparent ones on a light and on a dark page.",
-            *(_BEFORE,) * any(isinstance(shown, Kept) for _, shown in exhibits),
-            kind="quiet",
-        ),
+        element("p", told, kind="quiet"),
         element(
             "div",
             # A switch without script: the style sheet asks whether it is on.

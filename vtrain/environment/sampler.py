@@ -106,14 +106,14 @@ class EpisodeSampler:
         wanted = [name for name in membership.categories if name in self._images]
         active = wanted or list(self._images)
         category = active[int(generator.integers(len(active)))]
-        # A shuffled order of the category, a place in it for each group, started anew when it ends:
-        # within one order no image comes up twice.
         ids = self.part(category, membership.complexity)
         if category in self._damaged:
             copies = self.part(category, membership.complexity, damaged=True)
             weight = self._damaged_weight * len(copies)
             if generator.random() * (weight + len(ids)) < weight:
                 ids = copies
+        # A shuffled order of them, a place in it for each group, started anew when it ends: within
+        # one order no image comes up twice.
         turn, position = divmod(group, len(ids))
         order = Shuffle(len(ids), self._seed, 2, turn)
         return Draw(ids[order[position]], self._taste(generator, repeat))

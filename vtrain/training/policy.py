@@ -72,7 +72,7 @@ class PicturePolicy(ActorCriticPolicy):
     """stable-baselines3's policy over pictures, for minibatches in which states come several times.
 
     The layers see each state once, which takes off half of an update's time where traces are
-    shared; values, probabilities and gradients are the same.
+    shared; values, probabilities and gradients are as if each row were seen by itself.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -14,7 +14,7 @@ from stable_baselines3 import PPO
 from vtrain.agent.network import PolicyNetwork
 from vtrain.checkpoints.compare import Change
 from vtrain.checkpoints.request import requested
-from vtrain.checkpoints.store import CheckpointStore
+from vtrain.checkpoints.store import Checkpoint, CheckpointStore
 from vtrain.config.schema import Config
 from vtrain.environment.engine import Engine
 from vtrain.environment.measurement import Measurement
@@ -401,9 +401,9 @@ class Session:
     def _failure(self, error: NonFiniteError) -> NonFiniteError:
         """Save the last state that was good, and what shows the failure again; what to raise."""
         self._break_off()
-        checkpoint = None
-        if self._boundary is not None:
-            checkpoint = CheckpointStore(self._run.checkpoints).resolve("latest").name
+        store = CheckpointStore(self._run.checkpoints)
+        found = store.resolve("latest") if self._boundary is not None else None
+        checkpoint = found.name if found is not None else None
         kept = keep_failure(
             error,
             self._run,
@@ -413,19 +413,18 @@ class Session:
             env=self._env,
             problem=self._problem,
         )
-        if checkpoint is not None:
-            self._pin(checkpoint)
+        if found is not None:
+            self._pin(store, found)
         self._event("non-finite", what=kept.what, images=list(kept.images), checkpoint=checkpoint)
         return kept
 
-    def _pin(self, checkpoint: str) -> None:
+    def _pin(self, store: CheckpointStore, found: Checkpoint) -> None:
         """Keep the state before a failure when training has gone on."""
-        store = CheckpointStore(self._run.checkpoints)
         try:
-            if checkpoint not in store.pins():
-                store.pin(store.resolve("latest"), "before a value that was not finite: failures/")
+            if found.name not in store.pins():
+                store.pin(found, "before a value that was not finite: failures/")
         except (CheckpointError, StorageError) as error:  # the failure itself is what is to be told
-            self._tell(TrainingEvent("warning", f"{checkpoint} could not be pinned: {error}"))
+            self._tell(TrainingEvent("warning", f"{found.name} could not be pinned: {error}"))
 
     def _result(self) -> TrainingResult:
         traces = self._boundary.document["traces"] if self._boundary else 0
