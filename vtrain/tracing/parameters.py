@@ -43,11 +43,12 @@ class Settings:
         corner_threshold: Smallest turn that counts as a corner (degrees).
         length_threshold: Segments are subdivided until shorter (px of the traced image).
         splice_threshold: Smallest turn at which a spline is spliced (degrees).
-        path_precision: Decimals of a coordinate (digits); of the curves that `smooth` makes, none
-            or halves.
-        simplify: Vertices of polygons this close to the outline without them are left out (px of
-            the image before it is enlarged).
-        smooth: Polygons turn in a curve where they turn by less; 0 leaves them alone (degrees).
+        path_precision: Decimals of a coordinate (digits); of the curves that `smooth` makes, whole
+            pixels, halves or one decimal.
+        simplify: How far polygons, and the curves that `smooth` makes, may be off the outline (px
+            of the image before it is enlarged).
+        smooth: Outlines are fitted with lines and curves, and turns of so much stay corners; 0
+            leaves polygons alone (degrees).
     """
 
     alpha: Literal["as-is", "cut"] = "as-is"
@@ -96,6 +97,11 @@ def is_fitted(settings: Settings) -> bool:
     return settings.mode == "polygon" and settings.hierarchical == "stacked"
 
 
+def is_curved(settings: Settings) -> bool:
+    """Whether outlines are fitted with lines and curves, of the pixels instead of a polygon."""
+    return is_fitted(settings) and settings.smooth > 0
+
+
 def _is_prepared(settings: Settings) -> bool:
     return settings.alpha == "cut"
 
@@ -105,7 +111,7 @@ def _is_snapped(settings: Settings) -> bool:
 
 
 def _has_fractions(settings: Settings) -> bool:
-    return _is_spline(settings) or (is_fitted(settings) and settings.smooth > 0)
+    return _is_spline(settings) or is_curved(settings)
 
 
 PARAMETERS: tuple[Parameter, ...] = (

@@ -68,9 +68,14 @@ class Segments:
         """Whether it ends where its outline begins."""
         return np.asarray((self.end == self.end[self.is_move][self.outline]).all(axis=1))
 
+    @property
+    def columns(self) -> tuple[Numbers, ...]:
+        """The attributes, in order."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
     def where(self, kept: Flags) -> Segments:
         """Some of them."""
-        return Segments(*(getattr(self, field.name)[kept] for field in fields(self)))
+        return Segments(*(column[kept] for column in self.columns))
 
 
 def read_outlines(

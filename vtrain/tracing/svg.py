@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from html import escape
 
 from vtrain.errors import TraceError
-from vtrain.tracing.fitting import simplified, smoothed
-from vtrain.tracing.parameters import Settings, is_fitted
+from vtrain.tracing.curves import curved
+from vtrain.tracing.fitting import polygons, simplified
+from vtrain.tracing.parameters import Settings, is_curved, is_fitted
 from vtrain.tracing.path_data import shorten
 from vtrain.tracing.segments import Segments, read_outlines
+from vtrain.tracing.vertices import Unit
 
 _PATH = re.compile(
     r'<path d="([MLCZ0-9 .,-]*)" fill="(#[0-9A-F]{6})" '
@@ -19,8 +21,8 @@ _PATH = re.compile(
 )
 _PLACED = 1
 """VTracer rounds the points of a path, not where the path is: that needs a decimal (digits)."""
-_TOLERANCES, _PIXELS = 1.5, 0.5
-"""A vertex farther from its curve than these together stays a corner (tolerances, px)."""
+_GRIDS = (1, 2)
+"""Parts of a pixel that curves are rounded to, by `path_precision`; further ones, to a decimal."""
 _NOT_XML = "[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """XML 1.0, section 2.2, without line ends and tabs, which an attribute would not keep. Compiled
 when it is needed: that takes longer than all the rest of this module."""
@@ -111,7 +113,7 @@ def tidy(
     data: dict[int, str] = {}
     sides = 0
     if outlines:
-        # Polygons have whole pixels, and halves where they are smooth.
+        # Polygons have whole pixels, and parts of them where they are curves.
         digits = _PLACED if settings.mode == "polygon" else max(settings.path_precision, _PLACED)
         segments = read_outlines(outlines, moves, paths, digits)
         data, sides = shorten(_fitted(segments, settings, 10**digits), digits)
@@ -122,18 +124,22 @@ def tidy(
 
 
 def _fitted(segments: Segments, settings: Settings, scale: int) -> Segments:
-    """Polygons as simple and as smooth as the settings want them; `scale` units are a pixel."""
+    """Outlines as simple and as smooth as the settings want them; `scale` units are a pixel."""
     if not is_fitted(settings) or not len(segments.end):
         return segments
-    tolerance = settings.simplify * settings.upscale * scale
-    if tolerance:
-        segments = simplified(segments, tolerance)
-    if settings.smooth:
-        # The middle of a side between whole pixels is a whole one or a half.
-        grid = scale // 2 if settings.path_precision else scale
-        miss = _TOLERANCES * tolerance + _PIXELS * settings.upscale * scale
-        segments = smoothed(segments, settings.smooth, grid=grid, miss=miss)
-    return segments
+    source = settings.upscale * scale
+    tolerance = settings.simplify * source
+    if is_curved(settings):
+        parts = dict(enumerate(_GRIDS)).get(settings.path_precision, scale)
+        return curved(
+            polygons(segments),
+            segments.path[segments.is_move],
+            Unit(scale, source),
+            tolerance=tolerance,
+            corner=settings.smooth,
+            grid=scale // parts,
+        )
+    return simplified(segments, tolerance) if tolerance else segments
 
 
 def _header(width: int, height: int, view: tuple[int, int, int, int]) -> str:

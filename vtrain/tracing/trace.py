@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.errors import TraceError, UsageError
-from vtrain.tracing.parameters import Settings, check_settings, is_fitted
+from vtrain.tracing.parameters import Settings, check_settings, is_curved, is_fitted
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.svg import SvgFacts, empty, tidy
@@ -144,7 +144,8 @@ def has_background(svg: str, rgba: NDArray[np.uint8], settings: Settings) -> boo
 def _reach(settings: Settings) -> int:
     """How far from its pixels a drawing may paint (px of the traced image)."""
     fitted = settings.simplify * settings.upscale if is_fitted(settings) else 0
-    return settings.filter_speckle // 2 + _EDGE + math.ceil(2 * fitted)
+    corners = max(_EDGE, settings.upscale) if is_curved(settings) else 0
+    return settings.filter_speckle // 2 + _EDGE + math.ceil(2 * fitted) + corners
 
 
 def _paints(picture: NDArray[np.uint8], clear: NDArray[np.bool_], reach: int) -> bool:

@@ -15,13 +15,15 @@ import vtracer
 from numpy.typing import NDArray
 
 from vtrain.errors import TraceError
-from vtrain.tracing.parameters import Settings
+from vtrain.tracing.parameters import Settings, is_curved
 
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 _KEYS = np.array([0x0000FF, 0x00FF00, 0xFF0000, 0x00FFFF, 0xFFFF00, 0xFF00FF], np.uint32)
 """Colours that VTracer tries to mark clear pixels with, as the memory of an RGBA pixel has them:
 red, green, blue, yellow, cyan, magenta. When all are in the image it takes colours by chance."""
 _COLOUR, _ALMOST_RED = np.uint32(0x00FFFFFF), np.uint32(0x0000FE)
+_PIXELS = "none"
+"""VTracer's name for outlines as they are."""
 BORDER = 1
 """Clear border put around keyed images (px)."""
 
@@ -76,11 +78,15 @@ def encode(rgba: NDArray[np.uint8]) -> bytes:
 
 
 def vtracer_arguments(settings: Settings) -> dict[str, Any]:
-    """The tracer's part of settings, by the names of its functions' arguments."""
+    """The tracer's part of settings, by the names of its functions' arguments.
+
+    Where curves are fitted to outlines VTracer gives them pixel by pixel, which is no slower: the
+    vertices of its polygons lie to one side of an edge, and say nothing of what is between.
+    """
     return {
         "colormode": "color",
         "hierarchical": settings.hierarchical,
-        "mode": settings.mode,
+        "mode": _PIXELS if is_curved(settings) else settings.mode,
         "filter_speckle": settings.filter_speckle,
         "color_precision": settings.color_precision,
         "layer_difference": settings.layer_difference,

@@ -1,0 +1,160 @@
+"""Closed outlines as dense points along them, to be measured by their length.
+
+What VTracer hands over pixel by pixel is a staircase. The middles of its steps, each averaged with
+its neighbours, lie along the edge that the pixels stand for, closer than half a pixel and on no
+side of it, which the corners of a polygon through them do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vtrain.tracing.segments import Flags, Numbers
+
+Points = NDArray[np.float64]
+Values = NDArray[np.float64]
+
+_SMOOTHING: dict[int, tuple[int, ...]] = {1: (1, 2, 1)}
+_ENLARGED: tuple[int, ...] = (1, 2, 3, 2, 1)
+"""Weights of neighbouring steps, in images as they are and in enlarged ones."""
+_LEAST = 3
+"""Vertices of a polygon."""
+_BITS = 23
+"""Of a coordinate in the number that stands for a point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contours:
+    """Closed outlines, one after another.
+
+    Attributes:
+        points: Along all of them, the first of each not again at its end; shape (n, 2).
+        place: How far along each is, counted on from outline to outline; shape (n,).
+        outline: Which outline each belongs to, rising.
+        first: Number of the first point of each outline; shape (k,).
+        size: Points of each outline (count).
+        start: `place` of the first point of each outline.
+        length: All round each outline, in units of the coordinates.
+    """
+
+    points: Points
+    place: Values
+    outline: Numbers
+    first: Numbers
+    size: Numbers
+    start: Values
+    length: Values
+    _exact: Numbers
+    _unit: int
+    _closed_place: Values
+    _closed_points: Points
+
+    @classmethod
+    def of(cls, pixels: Sequence[Numbers], scale: int, upscale: int) -> Contours:
+        """The middles of the steps, smoothed.
+
+        Args:
+            pixels: Outlines of whole pixels, corner by corner.
+            scale: Units of the coordinates in a pixel.
+            upscale: How much the image was enlarged (times).
+        """
+        corners = np.concatenate(pixels)
+        sides = np.array([len(one) for one in pixels])
+        step = corners[beside(sides, 1)] - corners
+        count = np.maximum(np.abs(step).max(axis=1) // scale, 1)
+        # Twice the middles, since those of whole units can be halves.
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        twice = np.repeat(2 * corners, count, axis=0)
+        twice += np.repeat(step // count[:, None], count, axis=0) * (2 * within + 1)[:, None]
+        outline_of_side = np.repeat(np.arange(len(sides)), sides)
+        size = np.bincount(outline_of_side, weights=count, minlength=len(sides)).astype(np.int64)
+        weights = _SMOOTHING.get(upscale, _ENLARGED)
+        reach, total = len(weights) // 2, sum(weights)
+        exact = weights[reach] * twice
+        here = np.arange(len(twice))
+        on, back = here, here
+        step_on, step_back = beside(size, 1), beside(size, -1)
+        for weight in weights[reach + 1 :]:
+            on, back = step_on[on], step_back[back]
+            exact += weight * (twice[on] + twice[back])
+        tiny = np.repeat(size <= 2 * reach + 2, size)
+        exact[tiny] = total * twice[tiny]
+        return cls._measured(exact, size, 2 * total)
+
+    @classmethod
+    def _measured(cls, exact: Numbers, size: Numbers, unit: int) -> Contours:
+        outline = np.repeat(np.arange(len(size)), size)
+        first = np.cumsum(size) - size
+        points = exact / unit
+        # Each closed by its first point, for what lies between the last and the first.
+        closed = np.insert(points, first + size, points[first], axis=0)
+        leap = np.sqrt(((closed[1:] - closed[:-1]) ** 2).sum(axis=1))
+        ends = np.cumsum(size + 1) - 1
+        leap[ends[:-1]] = 1.0
+        along = np.concatenate([[0.0], np.cumsum(leap)])
+        start = along[ends - size]
+        place = np.delete(along, ends)
+        return cls(
+            points,
+            place,
+            outline,
+            first,
+            size,
+            start,
+            along[ends] - start,
+            exact,
+            unit,
+            along,
+            closed,
+        )
+
+    def beside(self, number: Numbers, step: int) -> Numbers:
+        """The points so many on from others, round their outlines."""
+        own = self.outline[number]
+        first = self.first[own]
+        return np.asarray(first + (number - first + step) % self.size[own], np.int64)
+
+    def at(self, place: Values, outline: Numbers) -> Points:
+        """Points so far along outlines, round and round; shape (..., 2).
+
+        Args:
+            place: As `place`, or beyond either end of the outline.
+            outline: Of each; of a shape that goes with it.
+        """
+        start = self.start[outline]
+        wrapped = start + np.mod(place - start, self.length[outline])
+        x, y = (np.interp(wrapped, self._closed_place, axis) for axis in self._closed_points.T)
+        return np.stack([x, y], axis=-1)
+
+    def vertices(self, tolerance: float) -> tuple[Flags, Flags]:
+        """Which points a polygon needs that stays within a tolerance (Douglas and Peucker, 1973).
+
+        Returns:
+            Those of each outline, and which outlines have too little area for a polygon.
+        """
+        polygons = [
+            cv2.approxPolyDP(part[:, None], tolerance * self._unit, closed=True)[:, 0]
+            for part in np.split(self._exact.astype(np.int32), self.first[1:])
+        ]
+        counts = np.array([len(one) for one in polygons])
+        kept = _numbered(np.concatenate(polygons), np.repeat(np.arange(len(counts)), counts))
+        needed = np.isin(_numbered(self._exact, self.outline), kept)
+        return needed, counts < _LEAST
+
+
+def beside(sizes: Numbers, step: int) -> Numbers:
+    """The place of each one's neighbour so many steps on, round its outline."""
+    size = np.repeat(sizes, sizes)
+    first = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.asarray(first + (np.arange(len(size)) - first + step) % size, np.int64)
+
+
+def _numbered(points: Numbers, outline: Numbers) -> Numbers:
+    """One number for a point of an outline."""
+    x, y = points.astype(np.int64).T
+    return np.asarray((outline << (2 * _BITS)) + (x << _BITS) + y, np.int64)
