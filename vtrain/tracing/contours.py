@@ -22,6 +22,10 @@ Values = NDArray[np.float64]
 _SMOOTHING: dict[int, tuple[int, ...]] = {1: (1, 2, 1)}
 _ENLARGED: tuple[int, ...] = (1, 2, 3, 2, 1)
 """Weights of neighbouring steps, in images as they are and in enlarged ones."""
+_FEW = 16
+"""Outlines of no more steps are specks (count)."""
+_THIN = 2.0
+"""So are strokes that are thinner (px traced)."""
 _LEAST = 3
 """Vertices of a polygon."""
 _BITS = 23
@@ -40,6 +44,7 @@ class Contours:
         size: Points of each outline (count).
         start: `place` of the first point of each outline.
         length: All round each outline, in units of the coordinates.
+        width: Of a stroke that has as much area for its length, likewise.
     """
 
     points: Points
@@ -49,8 +54,10 @@ class Contours:
     size: Numbers
     start: Values
     length: Values
+    width: Values
     _exact: Numbers
     _unit: int
+    _scale: int
     _closed_place: Values
     _closed_points: Points
 
@@ -82,12 +89,12 @@ class Contours:
         for weight in weights[reach + 1 :]:
             on, back = step_on[on], step_back[back]
             exact += weight * (twice[on] + twice[back])
-        tiny = np.repeat(size <= 2 * reach + 2, size)
+        tiny = np.repeat(size <= _FEW, size)
         exact[tiny] = total * twice[tiny]
-        return cls._measured(exact, size, 2 * total)
+        return cls._measured(exact, size, 2 * total, scale)
 
     @classmethod
-    def _measured(cls, exact: Numbers, size: Numbers, unit: int) -> Contours:
+    def _measured(cls, exact: Numbers, size: Numbers, unit: int, scale: int) -> Contours:
         outline = np.repeat(np.arange(len(size)), size)
         first = np.cumsum(size) - size
         points = exact / unit
@@ -99,6 +106,11 @@ class Contours:
         along = np.concatenate([[0.0], np.cumsum(leap)])
         start = along[ends - size]
         place = np.delete(along, ends)
+        length = along[ends] - start
+        x, y = closed.T
+        swept = x[:-1] * y[1:] - x[1:] * y[:-1]
+        swept[ends[:-1]] = 0.0
+        area = np.abs(np.add.reduceat(swept, ends - size)) / 2
         return cls(
             points,
             place,
@@ -106,9 +118,11 @@ class Contours:
             first,
             size,
             start,
-            along[ends] - start,
+            length,
+            2 * area / length,
             exact,
             unit,
+            scale,
             along,
             closed,
         )
@@ -135,7 +149,8 @@ class Contours:
         """Which points a polygon needs that stays within a tolerance (Douglas and Peucker, 1973).
 
         Returns:
-            Those of each outline, and which outlines have too little area for a polygon.
+            Those of each outline, and which outlines are too small or too thin to look for
+            anything but their pixels.
         """
         polygons = [
             cv2.approxPolyDP(part[:, None], tolerance * self._unit, closed=True)[:, 0]
@@ -144,7 +159,8 @@ class Contours:
         counts = np.array([len(one) for one in polygons])
         kept = _numbered(np.concatenate(polygons), np.repeat(np.arange(len(counts)), counts))
         needed = np.isin(_numbered(self._exact, self.outline), kept)
-        return needed, counts < _LEAST
+        small = (counts < _LEAST) | (self.size <= _FEW)
+        return needed, small | (self.width < _THIN * self._scale)
 
 
 def beside(sizes: Numbers, step: int) -> Numbers:

@@ -20,6 +20,7 @@ from vtrain.images.loops import are_compiled
 
 Values = NDArray[np.float64]
 
+# Compiled into `cubic_kernels`, whose machine code is kept until that file changes.
 SAMPLES = 20
 """Points of a piece that its curve is fitted to (count)."""
 ROUNDS, SINGLE_ROUNDS = 3, 2

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from vtrain.tracing import cubics
 from vtrain.tracing.contours import Contours, Points, Values, beside
+from vtrain.tracing.fitting import without_steps
 from vtrain.tracing.segments import CUBIC, LINE, MOVE, QUADRATIC, Flags, Numbers, Segments
 from vtrain.tracing.vertices import ROUNDED, Unit, Vertices
 
 _FINEST = (0.8, 0.7)
 """Pixels allow no finer polygons, and no finer curves (px traced)."""
+_STEPS = 0.8
+"""Of polygons so much is left out that slanted strokes of a pixel have no steps (px traced)."""
 
 
 def curved(
@@ -43,10 +46,15 @@ def curved(
     contours = Contours.of(outlines, unit.traced, unit.source // unit.traced)
     finest, finest_curve = (value * unit.traced for value in _FINEST)
     needed, specks = contours.vertices(max(tolerance, finest))
-    vertices = Vertices.of(contours, needed, np.radians(corner), unit)
+    tolerance = max(tolerance, finest_curve)
+    vertices = Vertices.of(contours, needed, unit, corner=np.radians(corner), tolerance=tolerance)
     ring = _Ring.of(contours, vertices)
-    drawn = _fitted(ring, vertices, max(tolerance, finest_curve), unit)
-    return _with_specks(drawn.segments(ring, path, grid), outlines, path, specks)
+    drawn = _fitted(ring, vertices, tolerance, unit)
+    specks_drawn = {
+        int(number): without_steps(outlines[number], _STEPS * unit.traced)
+        for number in np.flatnonzero(specks)
+    }
+    return _with_specks(drawn.segments(ring, path, grid), specks_drawn, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +118,19 @@ class _Ring:
         """The direction at places; not a number where the outline turns."""
         return np.where(self.corner[places][:, None], np.nan, self.way[places])
 
-    def points(self, first: Numbers, last: Numbers, rounded: float) -> Points:
-        """Points along pieces, shape (n, SAMPLES, 2), without what is so close to a corner."""
+    def places(self, first: Numbers, last: Numbers, rounded: float) -> Values:
+        """Places along pieces, shape (n, SAMPLES), leaving out what is so close to a corner."""
         span = self.along[last] - self.along[first]
         skipped = np.where(span < 3 * rounded, 0.0, rounded)
         start = self.along[first] + np.where(self.corner[first], skipped, 0.0)
         end = self.along[last] - np.where(self.corner[last], skipped, 0.0)
-        places = start[:, None] + (end - start)[:, None] * cubics.SHARES
-        owner = np.broadcast_to(self.outline[first][:, None], places.shape)
-        return self.contours.at(places, owner)
+        return np.asarray(start[:, None] + (end - start)[:, None] * cubics.SHARES)
 
-    def near(self, first: Numbers, last: Numbers, share: Values) -> Numbers:
-        """The place between two others that is nearest to a share of the way between them."""
+    def near(self, first: Numbers, last: Numbers, wanted: Values) -> Numbers:
+        """The vertex between two others that is nearest to a place between them."""
         # Each outline is begun somewhere, and goes on for its length: so they rise together.
-        rising = self.along + self.contours.start[self.outline]
-        wanted = rising[first] + (rising[last] - rising[first]) * share
+        start = self.contours.start[self.outline]
+        rising, wanted = self.along + start, wanted + start[first]
         after = np.clip(np.searchsorted(rising, wanted), first + 1, last - 1)
         nearer = (after - 1 > first) & (wanted - rising[after - 1] < rising[after] - wanted)
         return np.where(nearer, after - 1, after)
@@ -175,17 +181,22 @@ def _fitted(ring: _Ring, vertices: Vertices, tolerance: float, unit: Unit) -> _P
     rounded = unit.longest(ROUNDED)
     done = []
     while len(first):
-        points = ring.points(first, last, rounded)
+        places = ring.places(first, last, rounded)
+        owner = np.broadcast_to(ring.outline[first][:, None], places.shape)
+        points = ring.contours.at(places, owner)
         fits = cubics.fit(ring.at[first], ring.at[last], points, ways, tolerance)
-        single = last - first == 1
+        side = last - first == 1
         turns = np.isnan(ways[..., 0]).all(axis=1)
         line = turns & (_off_chord(ring, first, last, points) <= tolerance)
-        line |= single & ring.straight[first]
-        kept = line | single | (fits.error <= tolerance)
+        line |= side & ring.straight[first]
+        kept = line | (fits.error <= tolerance)
+        # Points tell of no more vertices than there are of them.
+        kept = side | (kept & (last - first <= cubics.SAMPLES))
         kind = np.where(line, LINE, np.where(fits.single, QUADRATIC, CUBIC))
         done.append(_Pieces(first[kept], last[kept], kind[kept], fits.handles[kept]))
+        worst = np.take_along_axis(places, fits.worst[:, None], axis=1)[~kept, 0]
         first, last, ways = first[~kept], last[~kept], ways[~kept]
-        middle = ring.near(first, last, cubics.SHARES[fits.worst[~kept]])
+        middle = ring.near(first, last, worst)
         halves = (ways[:, 0], ring.way[middle]), (ring.way[middle], ways[:, 1])
         ways = np.concatenate([np.stack(half, axis=1) for half in halves])
         first, last = np.concatenate([first, middle]), np.concatenate([middle, last])
@@ -207,22 +218,19 @@ def _off_chord(ring: _Ring, first: Numbers, last: Numbers, points: Points) -> Va
     return np.where(length < (ring.along[last] - ring.along[first]) / 2, np.inf, most)
 
 
-def _with_specks(
-    drawn: Segments, outlines: list[Numbers], path: Numbers, specks: Flags
-) -> Segments:
-    """Outlines of next to no area as their pixels are."""
-    if not specks.any():
+def _with_specks(drawn: Segments, specks: dict[int, Numbers], path: Numbers) -> Segments:
+    """Some outlines as polygons instead, by their number."""
+    if not specks:
         return drawn
-    which = np.flatnonzero(specks)
-    sizes = np.array([len(outlines[number]) for number in which])
-    end = np.concatenate([outlines[number] for number in which])
+    sizes = np.array([len(polygon) for polygon in specks.values()])
+    end = np.concatenate(list(specks.values()))
     kind = np.full(len(end), LINE, np.int64)
     kind[np.cumsum(sizes) - sizes] = MOVE
-    owner = np.repeat(which, sizes)
-    square = Segments(kind, np.zeros((len(end), 2, 2), np.int64), end, path[owner])
-    rest = ~specks[drawn.outline]
+    owner = np.repeat(np.array(list(specks)), sizes)
+    polygons = Segments(kind, np.zeros((len(end), 2, 2), np.int64), end, path[owner])
+    rest = ~np.isin(drawn.outline, owner)
     order = np.argsort(np.concatenate([drawn.outline[rest], owner]), kind="stable")
-    both = zip(drawn.where(rest).columns, square.columns, strict=True)
+    both = zip(drawn.where(rest).columns, polygons.columns, strict=True)
     return Segments(*(np.concatenate(pair)[order] for pair in both))
 
 

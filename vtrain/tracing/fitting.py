@@ -25,16 +25,18 @@ def simplified(segments: Segments, tolerance: float) -> Segments:
         segments: Moves and lines.
         tolerance: In units of the coordinates. OpenCV tidies up beyond it, by up to a fifth.
     """
-    outlines = []
-    for vertices in polygons(segments):
-        kept = cv2.approxPolyDP(vertices.astype(np.float32)[:, None], tolerance, closed=True)
-        enough = len(kept) >= _LEAST
-        outlines.append(np.rint(kept[:, 0]).astype(np.int64) if enough else vertices)
+    outlines = [without_steps(vertices, tolerance) for vertices in polygons(segments)]
     kind = np.full(sum(map(len, outlines)), LINE, np.int64)
     sizes = np.array([len(one) for one in outlines])
     kind[np.cumsum(sizes) - sizes] = MOVE
     path = np.repeat(segments.path[segments.is_move], sizes)
     return Segments(kind, np.zeros((len(kind), 2, 2), np.int64), np.concatenate(outlines), path)
+
+
+def without_steps(vertices: Numbers, tolerance: float) -> Numbers:
+    """One polygon, shape (n, 2), as `simplified` has it."""
+    kept = cv2.approxPolyDP(vertices.astype(np.float32)[:, None], tolerance, closed=True)
+    return np.rint(kept[:, 0]).astype(np.int64) if len(kept) >= _LEAST else vertices
 
 
 def polygons(segments: Segments) -> list[Numbers]:

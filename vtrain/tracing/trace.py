@@ -22,6 +22,8 @@ Writer = Callable[..., tuple[str, SvgFacts]]
 
 _EDGE = 2
 """Clear pixels this close to an edge may be painted: curves do not follow pixels (px)."""
+_CORNERS = 3
+"""Corners of curves are no further beyond what is rounded off (px of the traced image)."""
 _FILLED = 16
 """Painted clear pixels beyond which a trace is made again (count)."""
 _SEEN = 13
@@ -104,7 +106,8 @@ def trace_prepared(
 
     def draw(chosen: Settings) -> tuple[str, SvgFacts]:
         raw = run_vtracer(prepared.rgba, chosen, keyed=prepared.keyed)
-        if len(raw) > output_limit:
+        # The same outlines pixel by pixel take twice as much.
+        if len(raw) > output_limit * (2 if is_curved(chosen) else 1):
             raise TraceError(
                 "output-limit",
                 f"The SVG has {len(raw):,} bytes, over the limit of {output_limit:,}",
@@ -144,7 +147,7 @@ def has_background(svg: str, rgba: NDArray[np.uint8], settings: Settings) -> boo
 def _reach(settings: Settings) -> int:
     """How far from its pixels a drawing may paint (px of the traced image)."""
     fitted = settings.simplify * settings.upscale if is_fitted(settings) else 0
-    corners = max(_EDGE, settings.upscale) if is_curved(settings) else 0
+    corners = max(_CORNERS, settings.upscale) if is_curved(settings) else 0
     return settings.filter_speckle // 2 + _EDGE + math.ceil(2 * fitted) + corners
 
 

@@ -17,6 +17,14 @@ from vtrain.tracing.segments import Flags, Numbers
 
 _REACH = 2.5
 """Turns are those of sides so long, for they are rounded off (px of the source)."""
+_THIN = 0.5
+"""But no longer than this part of the width of what is outlined: strokes end in two corners."""
+_SHORTEST = 1.5
+"""Shorter ones see the steps of the pixels (px traced)."""
+_ROUND = 1.4
+"""A corner turns by so much more than a circle of the outline's length does."""
+_DIGITS = 6
+"""Turns are told apart to this many decimals, whatever the last bits of a processor are (rad)."""
 _SEEN_TURN = 0.75
 """Of a sharp turn that is rounded off, so much is seen within that reach."""
 _APART = 0.9
@@ -33,6 +41,12 @@ _LEAST_STRAIGHT = (4.0, 30.0)
 """Straight sides between curves are longer (px of the source, px traced)."""
 _SAG = (0.4, 0.15)
 """They bend by less (px traced, share of what their ends' turns would make of a curve)."""
+_OFF = 2.0
+"""No point of them is further off than so many tolerances: their ends may be, one each."""
+_DECISIVE = 0.8
+"""A curve would bend by more than this, which pixels show (px traced)."""
+_NEIGHBOUR = 0.75
+"""A corner moves by no more than this part of the way to the next vertex."""
 _PARTS = 8
 """All round an outline, directions reach no further than a part of it."""
 _LEAST = 3
@@ -71,7 +85,8 @@ class Vertices:
         at: Shape (n, 2).
         corner: Whether the outline turns there.
         way: The direction in which it goes on; unit vectors.
-        straight: Whether the side to the next one is a line.
+        straight: Whether the side to the next one is a line; between two corners, it may be one
+            all the same.
     """
 
     size: Numbers
@@ -83,20 +98,23 @@ class Vertices:
     straight: Flags
 
     @classmethod
-    def of(cls, contours: Contours, needed: Flags, corner: float, unit: Unit) -> Vertices:
+    def of(
+        cls, contours: Contours, needed: Flags, unit: Unit, *, corner: float, tolerance: float
+    ) -> Vertices:
         """The vertices of outlines.
 
         Args:
             contours: The outlines.
             needed: Points that a polygon needs.
-            corner: Smallest turn that is a corner (rad).
             unit: Of the coordinates.
+            corner: Smallest turn that is a corner (rad).
+            tolerance: How far a drawing may be off, in units of the coordinates.
         """
         corners, near = _corners(contours, _SEEN_TURN * corner, unit)
         kept = _enough(contours, (needed & ~near) | corners, corners)
         places = _Places.of(contours, np.flatnonzero(kept), corners)
         at = _sharpened(places, unit)
-        straight = _straight(places, at, unit)
+        straight = _straight(places, at, unit, tolerance)
         before, after, is_corner = places.before, places.after, places.corner
         sides = unit_vectors(at[after] - at)
         smooth = ~is_corner[:, None]
@@ -109,37 +127,41 @@ class Vertices:
 
 def _corners(contours: Contours, least: float, unit: Unit) -> tuple[Flags, Flags]:
     """Corners, where outlines turn more than anywhere within reach; and what is near one."""
-    reach = np.minimum(_REACH * unit.source, contours.length / _PARTS)
+    reach = np.clip(_THIN * contours.width, _SHORTEST * unit.traced, _REACH * unit.source)
+    reach = np.minimum(reach, contours.length / _PARTS)
     own = reach[contours.outline]
     into = contours.points - contours.at(contours.place - own, contours.outline)
     out = contours.at(contours.place + own, contours.outline) - contours.points
-    turns = _angle(into, out)
+    turns = np.round(_angle(into, out), _DIGITS)
+    enough = np.maximum(least, _ROUND * 2 * np.pi * reach / contours.length)
     points = np.rint(reach / (contours.length / contours.size)).astype(np.int64)
-    points = np.clip(points, 1, np.maximum(contours.size // 4, 1))[contours.outline]
-    most = int(points.max())
-    left = np.where(turns > least, turns, 0.0)
+    points = np.clip(points, 1, np.maximum(contours.size // 4, 1))
+    number = np.flatnonzero(turns > enough[contours.outline])
+    number = number[np.argsort(-turns[number], kind="stable")]
     peak = np.zeros(len(turns), np.bool_)
-    near = peak.copy()
-    # What one corner hides may hide nothing else: the largest of those that are left come next.
-    while (number := _largest(contours, left, points, most)).size:
-        peak[number] = near[number] = True
-        left[number] = 0.0
-        for step in range(1, most + 1):
-            within = number[step <= points[number]]
-            for other in (contours.beside(within, step), contours.beside(within, -step)):
-                left[other] = 0.0
-                near[other] |= step <= _APART * most
+    peak[_apart(contours, number, points)] = True
+    near, number = peak.copy(), np.flatnonzero(peak)
+    own_points = points[contours.outline[number]]
+    for step in range(1, int(points.max()) + 1):
+        within = number[step <= _APART * own_points]
+        near[contours.beside(within, step)] = near[contours.beside(within, -step)] = True
     return peak, near
 
 
-def _largest(contours: Contours, values: Values, points: Numbers, most: int) -> Numbers:
-    """Those that are larger than as many before and after as `points` says, `most` at most."""
-    number = np.flatnonzero(values)
-    for step in range(1, most + 1):
-        before, after = (contours.beside(number, way * step) for way in (-1, 1))
-        largest = (values[number] >= values[after]) & (values[number] > values[before])
-        number = number[largest | (step > points[number])]
-    return number
+def _apart(contours: Contours, number: Numbers, points: Numbers) -> list[int]:
+    """Those that no earlier one is within as many points of, as `points` says by outline."""
+    hidden = bytearray(len(contours.points))
+    owner = contours.outline[number].tolist()
+    first, size, reach = contours.first.tolist(), contours.size.tolist(), points.tolist()
+    found = []
+    for one, outline in zip(number.tolist(), owner, strict=True):
+        if hidden[one]:
+            continue
+        found.append(one)
+        start, count = first[outline], size[outline]
+        for step in range(-reach[outline], reach[outline] + 1):
+            hidden[start + (one - start + step) % count] = 1
+    return found
 
 
 def _enough(contours: Contours, kept: Flags, corners: Flags) -> Flags:
@@ -206,23 +228,27 @@ def _sharpened(places: _Places, unit: Unit) -> Points:
     contours, which = places.contours, np.flatnonzero(places.corner)
     place, outline = places.place[which], places.outline[which]
     rounded, far = unit.longest(ROUNDED), unit.longest(_SEEN)
-    back = np.clip(0.6 * places.ahead[places.before[which]], 1.5 * rounded, far)
-    on = np.clip(0.6 * places.ahead[which], 1.5 * rounded, far)
-    start, end = contours.at(place - back, outline), contours.at(place - rounded, outline)
-    next_start, next_end = contours.at(place + rounded, outline), contours.at(place + on, outline)
+    before, after = places.ahead[places.before[which]], places.ahead[which]
+    # Between what is rounded off and the next vertex, where there is room for that.
+    near_back, near_on = (np.minimum(rounded, way / 3) for way in (before, after))
+    back, on = (np.minimum(np.maximum(0.6 * w, 1.5 * rounded), far) for w in (before, after))
+    back, on = np.minimum(back, 0.9 * before), np.minimum(on, 0.9 * after)
+    start, end = contours.at(place - back, outline), contours.at(place - near_back, outline)
+    next_start, next_end = contours.at(place + near_on, outline), contours.at(place + on, outline)
     into, out = end - start, next_end - next_start
     cross = _cross(into, out)
     meets = np.abs(cross) > _TINY
     steps = _cross(next_start - start, out) / np.where(meets, cross, 1.0)
     meeting = start + steps[:, None] * into
     moved = np.sqrt(((meeting - places.at[which]) ** 2).sum(axis=1))
-    meets &= (steps >= 1) & (moved < unit.longest(_MOVED))
+    most = np.minimum(unit.longest(_MOVED), _NEIGHBOUR * np.minimum(before, after))
+    meets &= (steps >= 1) & (moved < most)
     sharp = places.at.copy()
     sharp[which[meets]] = meeting[meets]
     return sharp
 
 
-def _straight(places: _Places, at: Points, unit: Unit) -> Flags:
+def _straight(places: _Places, at: Points, unit: Unit, tolerance: float) -> Flags:
     """Sides between curves that are lines: they bend less than the turns at their ends would."""
     place, outline, corner, after = places.place, places.outline, places.corner, places.after
     side = at[after] - at
@@ -237,9 +263,11 @@ def _straight(places: _Places, at: Points, unit: Unit) -> Flags:
     turn = np.where(corner, 0.0, _angle(side[places.before], side))
     ends = 2.0 - corner - corner[after]
     theta = (turn + turn[after]) / np.maximum(ends, 1)
-    bends = np.minimum(_SAG[0] * unit.traced, _SAG[1] * length * theta / 8)
-    long = length >= unit.longest(_LEAST_STRAIGHT)
-    return np.asarray(long & (ends > 0) & (sag <= bends), np.bool_)
+    curve = length * theta / 8
+    bends = np.minimum(_SAG[0] * unit.traced, _SAG[1] * curve)
+    told = (curve >= _DECISIVE * unit.traced) & (length >= unit.longest(_LEAST_STRAIGHT))
+    close = np.abs(aside).max(axis=1) <= _OFF * tolerance
+    return np.asarray(told & (ends > 0) & (sag <= bends) & close, np.bool_)
 
 
 def unit_vectors(vectors: Points) -> Points:
