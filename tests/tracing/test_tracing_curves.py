@@ -96,6 +96,48 @@ def test_a_disc_is_a_few_curves_that_are_round(radius: int) -> None:
     assert abs(area - math.pi * radius**2) < 0.15 * 2 * math.pi * radius  # px off, on the mean
 
 
+@pytest.mark.parametrize("radius", [130, 140, 145])
+@pytest.mark.parametrize("tolerance", [0.2, 0.6])
+def test_a_large_disc_has_no_flat_sides(radius: int, tolerance: float) -> None:
+    found = fitted(disc(radius), upscale=3, tolerance=tolerance)
+
+    assert not found.is_line.any()
+
+
+@pytest.mark.parametrize("diameter", [4, 6, 8])
+@pytest.mark.parametrize("upscale", [2, 3])
+def test_a_small_disc_is_round(diameter: int, upscale: int) -> None:
+    found = fitted(disc(diameter * upscale / 2), upscale=upscale, tolerance=0.2)
+
+    assert not found.is_line.any()
+    assert (~found.is_move).sum() <= 4
+
+
+@pytest.mark.parametrize("upscale", [1, 2, 3])
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_strokes_keep_their_ends(upscale: int, width: int) -> None:
+    mask = np.zeros((SIDE, SIDE), np.bool_)
+    mask[100 : 100 + width * upscale, 50 : 50 + 40 * upscale] = True
+
+    found = fitted(mask, upscale=upscale, tolerance=0.2)
+
+    picture = render(document(found), 4 * SIDE, 4 * SIDE)[..., 3] > 127
+    exact = np.kron(mask, np.ones((4, 4), np.bool_))
+    assert (picture & exact).sum() > 0.95 * (picture | exact).sum()
+
+
+def test_turns_that_are_equal_take_no_rounds() -> None:
+    comb = np.zeros((SIDE, SIDE), np.bool_)
+    comb[100:104] = True
+    comb[104:107, ::2] = True
+
+    found = fitted(comb)
+
+    picture = render(document(found), SIDE, SIDE)[..., 3] > 127
+    assert picture[101:103, 5:-5].all()
+    assert not picture[110:].any()
+
+
 def test_a_square_is_four_lines_where_it_was() -> None:
     mask = np.zeros((SIDE, SIDE), np.bool_)
     mask[40:200, 60:250] = True

@@ -6,7 +6,8 @@ canonical form (and one cached measurement).
 
 Ranges are the ones that VTracer 0.6.15 survives: `color_precision` outside 1 to 8 and
 `max_iterations` 0 panic, `length_threshold` 0 blows the output up, and `mode="none"` copies the
-pixel grid, so none of those is a level, and `check_settings` refuses them.
+pixel grid, so none of those is a level, and `check_settings` refuses them. (Curves of our own are
+fitted to that grid: `is_curved`.)
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def _is_spline(settings: Settings) -> bool:
 
 
 def is_fitted(settings: Settings) -> bool:
-    """Whether outlines are simplified and smoothed as the settings say.
+    """Whether outlines are simplified or fitted with curves as the settings say.
 
     Shapes that are cut out share their borders: each fitted on its own, they would gape.
     """
