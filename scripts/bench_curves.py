@@ -11,7 +11,6 @@ of the rounds).
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 
 from scripts.bench_agent import chosen_entries
+from scripts.bench_size import timed
 from vtrain import RunDirectory
 from vtrain.data.store import ImageStore
 from vtrain.images.loops import compile_loops
@@ -27,8 +27,6 @@ from vtrain.scoring.score import score
 from vtrain.tracing.parameters import Settings
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
-from vtrain.tracing.svg import tidy
-from vtrain.tracing.vtracer_backend import BORDER, run_vtracer
 
 _PREPARED = Settings(
     alpha="cut", upscale=3, colours=32, edge_snap=True, color_precision=8, layer_difference=8
@@ -101,22 +99,11 @@ def main() -> None:
 
 def drawn(image: Preparation, reference: Reference, settings: Settings, rounds: int) -> Drawn:
     """Draw an image, and judge it."""
-    prepared = image.apply(settings)
-    height, width = prepared.rgba.shape[:2]
-    border = BORDER if prepared.keyed else 0
-    own_width, own_height = image.size(1)
-    view = (border, border, width, height)
-    traced, ours = [], []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        raw = run_vtracer(prepared.rgba, settings, keyed=prepared.keyed)
-        traced.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        svg, facts = tidy(raw, settings, width=own_width, height=own_height, view=view)
-        ours.append(time.perf_counter() - started)
-    picture = render(svg, reference.width, reference.height)
-    looks = score(reference, picture, svg).appearance
-    return Drawn(looks, facts.bytes, max(facts.segments, 1), min(traced), min(ours))
+    made = timed(image, settings, rounds)
+    picture = render(made.svg, reference.width, reference.height)
+    looks = score(reference, picture, made.svg).appearance
+    sides = max(made.facts.segments, 1)
+    return Drawn(looks, made.facts.bytes, sides, made.traced, made.rewritten)
 
 
 if __name__ == "__main__":

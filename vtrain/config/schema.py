@@ -27,7 +27,10 @@ class TracingConfig(Section):
         2048, ge=256, description="Memory a worker may take beyond its start (MiB)."
     )
     output_limit: int = Field(
-        4_000_000, ge=10_000, description="Largest SVG accepted from the tracer (bytes)."
+        4_000_000,
+        ge=10_000,
+        description="Largest SVG accepted from the tracer, twice that where curves are fitted to "
+        "its pixels (bytes).",
     )
     shared_memory: int = Field(
         4096,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vtrain.tracing import cubics
 from vtrain.tracing.contours import Contours, Points, Values, beside
-from vtrain.tracing.fitting import without_steps
+from vtrain.tracing.fitting import segments_of, simplified_polygon
 from vtrain.tracing.segments import CUBIC, LINE, MOVE, QUADRATIC, Flags, Numbers, Segments
 from vtrain.tracing.vertices import ROUNDED, Unit, Vertices
 
@@ -51,7 +51,7 @@ def curved(
     ring = _Ring.of(contours, vertices)
     drawn = _fitted(ring, vertices, tolerance, unit)
     specks_drawn = {
-        int(number): without_steps(outlines[number], _STEPS * unit.traced)
+        int(number): simplified_polygon(outlines[number], _STEPS * unit.traced)
         for number in np.flatnonzero(specks)
     }
     return _with_specks(drawn.segments(ring, path, grid), specks_drawn, path)
@@ -222,12 +222,9 @@ def _with_specks(drawn: Segments, specks: dict[int, Numbers], path: Numbers) -> 
     """Some outlines as polygons instead, by their number."""
     if not specks:
         return drawn
-    sizes = np.array([len(polygon) for polygon in specks.values()])
-    end = np.concatenate(list(specks.values()))
-    kind = np.full(len(end), LINE, np.int64)
-    kind[np.cumsum(sizes) - sizes] = MOVE
-    owner = np.repeat(np.array(list(specks)), sizes)
-    polygons = Segments(kind, np.zeros((len(end), 2, 2), np.int64), end, path[owner])
+    number = np.array(list(specks))
+    polygons = segments_of(list(specks.values()), path[number])
+    owner = number[polygons.outline]
     rest = ~np.isin(drawn.outline, owner)
     order = np.argsort(np.concatenate([drawn.outline[rest], owner]), kind="stable")
     both = zip(drawn.where(rest).columns, polygons.columns, strict=True)

@@ -6,6 +6,8 @@ tolerance (Douglas and Peucker, 1973) shortens them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -25,18 +27,23 @@ def simplified(segments: Segments, tolerance: float) -> Segments:
         segments: Moves and lines.
         tolerance: In units of the coordinates. OpenCV tidies up beyond it, by up to a fifth.
     """
-    outlines = [without_steps(vertices, tolerance) for vertices in polygons(segments)]
-    kind = np.full(sum(map(len, outlines)), LINE, np.int64)
-    sizes = np.array([len(one) for one in outlines])
-    kind[np.cumsum(sizes) - sizes] = MOVE
-    path = np.repeat(segments.path[segments.is_move], sizes)
-    return Segments(kind, np.zeros((len(kind), 2, 2), np.int64), np.concatenate(outlines), path)
+    outlines = [simplified_polygon(vertices, tolerance) for vertices in polygons(segments)]
+    return segments_of(outlines, segments.path[segments.is_move])
 
 
-def without_steps(vertices: Numbers, tolerance: float) -> Numbers:
+def simplified_polygon(vertices: Numbers, tolerance: float) -> Numbers:
     """One polygon, shape (n, 2), as `simplified` has it."""
     kept = cv2.approxPolyDP(vertices.astype(np.float32)[:, None], tolerance, closed=True)
     return np.rint(kept[:, 0]).astype(np.int64) if len(kept) >= _LEAST else vertices
+
+
+def segments_of(outlines: Sequence[Numbers], path: Numbers) -> Segments:
+    """Polygons, shape (n, 2) each, as moves and lines of the paths that they belong to."""
+    end = np.concatenate(outlines)
+    sizes = np.array([len(one) for one in outlines])
+    kind = np.full(len(end), LINE, np.int64)
+    kind[np.cumsum(sizes) - sizes] = MOVE
+    return Segments(kind, np.zeros((len(end), 2, 2), np.int64), end, np.repeat(path, sizes))
 
 
 def polygons(segments: Segments) -> list[Numbers]:

@@ -130,7 +130,8 @@ def _fitted(segments: Segments, settings: Settings, scale: int) -> Segments:
     source = settings.upscale * scale
     tolerance = settings.simplify * source
     if is_curved(settings):
-        parts = dict(enumerate(_GRIDS)).get(settings.path_precision, scale)
+        digits = settings.path_precision
+        parts = _GRIDS[digits] if digits < len(_GRIDS) else scale
         return curved(
             polygons(segments),
             segments.path[segments.is_move],

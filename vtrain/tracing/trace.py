@@ -28,6 +28,8 @@ _FILLED = 16
 """Painted clear pixels beyond which a trace is made again (count)."""
 _SEEN = 13
 """Alpha from which a pixel is seen (levels)."""
+_BY_PIXEL = 2
+"""The limit of outlines pixel by pixel: they take twice as much as polygons (times)."""
 OUTPUT_LIMIT = 4_000_000
 """Largest output of VTracer accepted when the caller names no limit (bytes)."""
 
@@ -59,7 +61,8 @@ def trace(
     Args:
         rgba: Straight alpha, shape (h, w, 4).
         settings: How.
-        output_limit: Largest output of VTracer accepted; what is made of it is smaller (bytes).
+        output_limit: Largest output of VTracer accepted, twice that where curves are fitted to its
+            pixels; what is made of it is smaller (bytes).
 
     Raises:
         UsageError: A setting is out of its range, or the image is of another shape or type.
@@ -87,7 +90,8 @@ def trace_prepared(
         preparation: The image.
         settings: How.
         size: Width and height of the document (px); None for the image's own.
-        output_limit: Largest output of VTracer accepted; what is made of it is smaller (bytes).
+        output_limit: Largest output of VTracer accepted, twice that where curves are fitted to its
+            pixels; what is made of it is smaller (bytes).
         write: Makes the document of VTracer's output.
 
     Raises:
@@ -106,11 +110,10 @@ def trace_prepared(
 
     def draw(chosen: Settings) -> tuple[str, SvgFacts]:
         raw = run_vtracer(prepared.rgba, chosen, keyed=prepared.keyed)
-        # The same outlines pixel by pixel take twice as much.
-        if len(raw) > output_limit * (2 if is_curved(chosen) else 1):
+        limit = output_limit * (_BY_PIXEL if is_curved(chosen) else 1)
+        if len(raw) > limit:
             raise TraceError(
-                "output-limit",
-                f"The SVG has {len(raw):,} bytes, over the limit of {output_limit:,}",
+                "output-limit", f"The SVG has {len(raw):,} bytes, over the limit of {limit:,}"
             )
         return write(raw, chosen, width=own_width, height=own_height, view=view)
 
