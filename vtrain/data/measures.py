@@ -86,7 +86,7 @@ def view_of(rgba: Rgba, *, page: int = 128, distinct: Distinct | None = None) ->
         rgba=rgba,
         lab=lab,
         foreground=foreground_of(rgba),
-        flat=flat_pixels(rgba),
+        flat=flat_pixels(rgba, least_alpha=255),
         across=across,
         down=down,
         slope=np.hypot(across, down),

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vtrain.images.loops import are_compiled
 from vtrain.tracing.segments import Flags, Numbers
 
 Points = NDArray[np.float64]
@@ -58,6 +59,7 @@ class Contours:
     _exact: Numbers
     _unit: int
     _scale: int
+    _closed_first: Numbers
     _closed_place: Values
     _closed_points: Points
 
@@ -73,25 +75,17 @@ class Contours:
         corners = np.concatenate(pixels)
         sides = np.array([len(one) for one in pixels])
         step = corners[beside(sides, 1)] - corners
-        count = np.maximum(np.abs(step).max(axis=1) // scale, 1)
-        # Twice the middles, since those of whole units can be halves.
-        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        twice = np.repeat(2 * corners, count, axis=0)
-        twice += np.repeat(step // count[:, None], count, axis=0) * (2 * within + 1)[:, None]
-        outline_of_side = np.repeat(np.arange(len(sides)), sides)
-        size = np.bincount(outline_of_side, weights=count, minlength=len(sides)).astype(np.int64)
-        weights = _SMOOTHING.get(upscale, _ENLARGED)
-        reach, total = len(weights) // 2, sum(weights)
-        exact = weights[reach] * twice
-        here = np.arange(len(twice))
-        on, back = here, here
-        step_on, step_back = beside(size, 1), beside(size, -1)
-        for weight in weights[reach + 1 :]:
-            on, back = step_on[on], step_back[back]
-            exact += weight * (twice[on] + twice[back])
-        tiny = np.repeat(size <= _FEW, size)
-        exact[tiny] = total * twice[tiny]
-        return cls._measured(exact, size, 2 * total, scale)
+        count = np.maximum(np.maximum(*np.abs(step).T) // scale, 1)
+        size = np.add.reduceat(count, np.cumsum(sides) - sides)
+        weights = np.array(_SMOOTHING.get(upscale, _ENLARGED))
+        if are_compiled():
+            from vtrain.tracing.contour_kernels import smooth_steps  # noqa: PLC0415 - brings numba
+
+            exact = np.empty((size.sum(), 2), np.int64)
+            smooth_steps(corners, sides, scale, weights, _FEW, size, exact)
+        else:
+            exact = _smoothed_plainly(corners, step, count, size, weights)
+        return cls._measured(exact, size, 2 * int(weights.sum()), scale)
 
     @classmethod
     def _measured(cls, exact: Numbers, size: Numbers, unit: int, scale: int) -> Contours:
@@ -100,7 +94,9 @@ class Contours:
         points = exact / unit
         # Each closed by its first point, for what lies between the last and the first.
         closed = np.insert(points, first + size, points[first], axis=0)
-        leap = np.sqrt(((closed[1:] - closed[:-1]) ** 2).sum(axis=1))
+        # Column by column: numpy reduces a short last axis many times slower.
+        step_x, step_y = (closed[1:] - closed[:-1]).T
+        leap = np.sqrt(step_x * step_x + step_y * step_y)
         ends = np.cumsum(size + 1) - 1
         leap[ends[:-1]] = 1.0
         along = np.concatenate([[0.0], np.cumsum(leap)])
@@ -123,6 +119,7 @@ class Contours:
             exact,
             unit,
             scale,
+            np.append(ends - size, len(closed)),
             along,
             closed,
         )
@@ -140,10 +137,21 @@ class Contours:
             place: As `place`, or beyond either end of the outline.
             outline: Of each; of a shape that goes with it.
         """
-        start = self.start[outline]
-        wrapped = start + np.mod(place - start, self.length[outline])
-        x, y = (np.interp(wrapped, self._closed_place, axis) for axis in self._closed_points.T)
-        return np.stack([x, y], axis=-1)
+        place, outline = np.broadcast_arrays(place, outline)
+        found = np.empty((place.size, 2))
+        if are_compiled():
+            from vtrain.tracing.contour_kernels import interpolate  # noqa: PLC0415 - brings numba
+
+            own = self.start, self.length, self._closed_first
+            known = self._closed_place, self._closed_points
+            interpolate(place.ravel(), outline.ravel(), *own, *known, found)
+        else:
+            start = self.start[outline.ravel()]
+            wrapped = start + np.mod(place.ravel() - start, self.length[outline.ravel()])
+            for axis in (0, 1):
+                line = self._closed_points[:, axis]
+                found[:, axis] = np.interp(wrapped, self._closed_place, line)
+        return found.reshape(*place.shape, 2)
 
     def vertices(self, tolerance: float) -> tuple[Flags, Flags]:
         """Which points a polygon needs that stays within a tolerance (Douglas and Peucker, 1973).
@@ -158,9 +166,40 @@ class Contours:
         ]
         counts = np.array([len(one) for one in polygons])
         kept = _numbered(np.concatenate(polygons), np.repeat(np.arange(len(counts)), counts))
-        needed = np.isin(_numbered(self._exact, self.outline), kept)
+        kept.sort()
+        every = _numbered(self._exact, self.outline)
+        needed = kept[np.minimum(np.searchsorted(kept, every), len(kept) - 1)] == every
         small = (counts < _LEAST) | (self.size <= _FEW)
         return needed, small | (self.width < _THIN * self._scale)
+
+
+def _smoothed_plainly(
+    corners: Numbers, step: Numbers, count: Numbers, size: Numbers, weights: Numbers
+) -> Numbers:
+    """The middles of steps times twice the weights, each with its neighbours by weight.
+
+    Args:
+        corners: Of all outlines, shape (n, 2).
+        step: From each to the next.
+        count: Steps that it is made of.
+        size: Steps of each outline.
+        weights: Of neighbouring steps.
+    """
+    # Twice the middles, since those of whole units can be halves.
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    twice = np.repeat(2 * corners, count, axis=0)
+    twice += np.repeat(step // count[:, None], count, axis=0) * (2 * within + 1)[:, None]
+    reach = len(weights) // 2
+    exact = weights[reach] * twice
+    here = np.arange(len(twice))
+    on, back = here, here
+    step_on, step_back = beside(size, 1), beside(size, -1)
+    for weight in weights[reach + 1 :]:
+        on, back = step_on[on], step_back[back]
+        exact += weight * (twice[on] + twice[back])
+    tiny = np.repeat(size <= _FEW, size)
+    exact[tiny] = weights.sum() * twice[tiny]
+    return np.asarray(exact, np.int64)
 
 
 def beside(sizes: Numbers, step: int) -> Numbers:

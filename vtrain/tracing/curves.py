@@ -225,7 +225,9 @@ def _with_specks(drawn: Segments, specks: dict[int, Numbers], path: Numbers) -> 
     number = np.array(list(specks))
     polygons = segments_of(list(specks.values()), path[number])
     owner = number[polygons.outline]
-    rest = ~np.isin(drawn.outline, owner)
+    is_speck = np.zeros(len(path), np.bool_)
+    is_speck[number] = True
+    rest = ~is_speck[drawn.outline]
     order = np.argsort(np.concatenate([drawn.outline[rest], owner]), kind="stable")
     both = zip(drawn.where(rest).columns, polygons.columns, strict=True)
     return Segments(*(np.concatenate(pair)[order] for pair in both))

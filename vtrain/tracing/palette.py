@@ -22,6 +22,8 @@ from vtrain.images.loops import loops
 Rgba = NDArray[np.uint8]
 Colours = NDArray[np.float32]
 
+DRAWN = 128
+"""Alpha from which a pixel is drawn, opaque (levels)."""
 _FLAT_RANGE = 8
 """Largest spread of a channel in a flat 3x3 neighbourhood (levels)."""
 _MIXTURE_DISTANCE = 14
@@ -52,15 +54,20 @@ class ColourCounts:
     weights: Colours
 
 
-def flat_pixels(rgba: Rgba) -> NDArray[np.bool_]:
-    """Opaque pixels whose 3x3 neighbourhood has one colour, or nearly; shape (h, w)."""
+def flat_pixels(rgba: Rgba, *, least_alpha: int = DRAWN) -> NDArray[np.bool_]:
+    """Pixels whose 3x3 neighbourhood has one colour and one alpha, or nearly; shape (h, w).
+
+    Args:
+        rgba: Straight alpha, shape (h, w, 4).
+        least_alpha: All of the neighbourhood has at least so much (levels).
+    """
     kernel = np.ones((3, 3), np.uint8)
-    spread = cv2.subtract(cv2.dilate(rgba, kernel), cv2.erode(rgba, kernel))
-    solid = cv2.erode(rgba[..., 3], kernel) == 255
+    least = cv2.erode(rgba, kernel)
+    spread = cv2.subtract(cv2.dilate(rgba, kernel), least)
     # numpy reduces a short last axis many times slower than OpenCV compares planes.
-    red, green, blue, _ = cv2.split(spread)
-    widest = np.asarray(cv2.max(cv2.max(red, green), blue))
-    flat: NDArray[np.bool_] = solid & (widest <= _FLAT_RANGE)
+    red, green, blue, alpha = cv2.split(spread)
+    widest = np.asarray(cv2.max(cv2.max(red, green), cv2.max(blue, alpha)))
+    flat: NDArray[np.bool_] = (least[..., 3] >= least_alpha) & (widest <= _FLAT_RANGE)
     return flat
 
 
@@ -85,13 +92,13 @@ def find_palettes(rgba: Rgba, counts: Sequence[int]) -> dict[int, NDArray[np.uin
         The palettes by their largest number of colours.
     """
     alpha = cv2.extractChannel(rgba, 3)
-    opaque = int(np.count_nonzero(alpha >= 128))
+    opaque = int(np.count_nonzero(alpha >= DRAWN))
     if not opaque:
         return {count: np.zeros((1, 3), np.uint8) for count in counts}
     distinct, indices = distinct_colours(np.ascontiguousarray(rgba))
     flat = flat_pixels(rgba)
     some_flat = bool(flat.any())
-    voters = _count(distinct, indices[flat if some_flat else alpha >= 128])
+    voters = _count(distinct, indices[flat if some_flat else alpha >= DRAWN])
     solid = _count(distinct, indices[(alpha == 255) & ~flat]) if some_flat else None
     least = max(4.0, 2e-4 * opaque)
     return {count: _palette(voters, solid, count, least=least) for count in counts}

@@ -98,13 +98,13 @@ def _idle(segments: Segments) -> Flags:
     """Which lines draw nothing, or go on in the next line."""
     is_line = segments.is_line
     step = segments.end - segments.start
-    idle = is_line & ~step.any(axis=1)
+    idle = is_line & (step[:, 0] == 0) & (step[:, 1] == 0)
     # A line of no length between two others hides that they are one: looked at without those.
     order = np.flatnonzero(~idle)
     lines, ahead = is_line[order], step[order]
     same = lines[:-1] & lines[1:]
     same &= ahead[:-1, 0] * ahead[1:, 1] == ahead[:-1, 1] * ahead[1:, 0]
-    same &= (ahead[:-1] * ahead[1:]).sum(axis=1) > 0
+    same &= ahead[:-1, 0] * ahead[1:, 0] + ahead[:-1, 1] * ahead[1:, 1] > 0
     idle[order[:-1][same]] = True
     return idle
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtrain.errors import TraceError
+from vtrain.images.loops import are_compiled
 
 MOVE, LINE, QUADRATIC, CUBIC = range(4)
 """Kinds of segments; a move begins an outline."""
@@ -66,7 +67,8 @@ class Segments:
     @property
     def is_home(self) -> Flags:
         """Whether it ends where its outline begins."""
-        return np.asarray((self.end == self.end[self.is_move][self.outline]).all(axis=1))
+        x, y = (self.end == self.end[self.is_move][self.outline]).T
+        return np.asarray(x & y)
 
     @property
     def columns(self) -> tuple[Numbers, ...]:
@@ -97,8 +99,7 @@ def read_outlines(
     places = np.flatnonzero(data >= _CURVE)
     letters = data[places]
     of_outline = np.searchsorted(np.cumsum([len(one) for one in outlines]), places, side="right")
-    # `sep` makes it read text, which is much faster than to split it first.
-    numbers = np.fromstring(text.translate(_NO_LETTERS), np.float64, sep=" ")
+    numbers = _numbers(text, data, digits)
     held = _NUMBERS[letters] // 2
     first = np.flatnonzero(np.diff(of_outline, prepend=-1))
     opened = np.zeros(len(letters), np.bool_)
@@ -107,12 +108,24 @@ def read_outlines(
     if 2 * held.sum() != len(numbers) or not np.array_equal(opened, letters == _MOVE):
         raise TraceError("invalid-svg", f"VTracer wrote unexpected path data: {text[:60]!r}")
     shift = np.rint(np.array(moves, np.float64).reshape(-1, 2) * 10**digits)
-    points = np.rint(numbers.reshape(-1, 2) * 10**digits)
-    points += np.repeat(shift[of_outline], held, axis=0)
-    points = points.astype(np.int64)
+    points = numbers.reshape(-1, 2) + np.repeat(shift.astype(np.int64)[of_outline], held, axis=0)
     drawn = letters != _CLOSE
     letters, last = letters[drawn], np.cumsum(held[drawn]) - 1
     kind = np.select([letters == _MOVE, letters == _CURVE], [MOVE, CUBIC], LINE)
     handles = np.zeros((len(letters), 2, 2), np.int64)
     handles[kind == CUBIC] = points[last[kind == CUBIC, None] + np.array([-2, -1])]
     return Segments(kind, handles, points[last], np.asarray(paths, np.int64)[of_outline[drawn]])
+
+
+def _numbers(text: str, data: NDArray[np.uint8], digits: int) -> Numbers:
+    """All numbers of path data, in units of the last decimal; `data` is the text."""
+    if are_compiled():
+        from vtrain.tracing.contour_kernels import read_numbers  # noqa: PLC0415 - brings numba in
+
+        numbers = np.empty(len(data) // 2 + 1, np.int64)
+        count = read_numbers(data, digits, numbers)
+        if count >= 0:
+            return numbers[:count]
+    # `sep` makes it read text, which is much faster than to split it first.
+    read = np.fromstring(text.translate(_NO_LETTERS), np.float64, sep=" ")
+    return np.rint(read * 10**digits).astype(np.int64)

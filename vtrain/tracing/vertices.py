@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vtrain.images.loops import are_compiled
 from vtrain.tracing.contours import Contours, Points, Values, beside
 from vtrain.tracing.segments import Flags, Numbers
 
@@ -148,13 +149,26 @@ def _corners(contours: Contours, least: float, unit: Unit) -> tuple[Flags, Flags
     return peak, near
 
 
-def _apart(contours: Contours, number: Numbers, points: Numbers) -> list[int]:
+def _apart(contours: Contours, number: Numbers, points: Numbers) -> Numbers:
     """Those that no earlier one is within as many points of, as `points` says by outline."""
+    owner = contours.outline[number]
+    if not are_compiled():
+        return np.array(_apart_plainly(contours, number, owner, points), np.int64)
+    from vtrain.tracing.contour_kernels import keep_apart  # noqa: PLC0415 - brings numba in
+
+    found = np.empty(len(number), np.int64)
+    hidden = np.zeros(len(contours.points), np.bool_)
+    count = keep_apart(number, owner, contours.first, contours.size, points, hidden, found)
+    return found[:count]
+
+
+def _apart_plainly(
+    contours: Contours, number: Numbers, owner: Numbers, points: Numbers
+) -> list[int]:
     hidden = bytearray(len(contours.points))
-    owner = contours.outline[number].tolist()
     first, size, reach = contours.first.tolist(), contours.size.tolist(), points.tolist()
     found = []
-    for one, outline in zip(number.tolist(), owner, strict=True):
+    for one, outline in zip(number.tolist(), owner.tolist(), strict=True):
         if hidden[one]:
             continue
         found.append(one)
@@ -272,7 +286,8 @@ def _straight(places: _Places, at: Points, unit: Unit, tolerance: float) -> Flag
 
 def unit_vectors(vectors: Points) -> Points:
     """The same directions, shape (n, 2), one unit long."""
-    length = np.maximum(np.sqrt((vectors**2).sum(axis=-1)), _TINY)
+    x, y = vectors[..., 0], vectors[..., 1]
+    length = np.maximum(np.sqrt(x * x + y * y), _TINY)
     return np.asarray(vectors / length[..., None])
 
 
@@ -282,4 +297,4 @@ def _cross(one: Points, two: Points) -> Values:
 
 def _angle(one: Points, two: Points) -> Values:
     """Between vectors (rad)."""
-    return np.asarray(np.arctan2(np.abs(_cross(one, two)), (one * two).sum(axis=-1)))
+    return np.asarray(np.arctan2(np.abs(_cross(one, two)), one[..., 0] * two[..., 0] + one[..., 1] * two[..., 1]))

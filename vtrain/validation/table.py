@@ -38,7 +38,10 @@ from vtrain.tracing.parameters import (
 _SCHEMA = 1
 _ROUNDS = (1 / 8, 1 / 3, 1.0)
 """Share of the images used in each round."""
-_FITS = ((0.0, 0, 0), (0.4, 0, 0), (1.0, 0, 0), (0.2, 60, 1), (0.4, 60, 0), (1.0, 60, 0))
+_FITS = (
+    *((0.0, 0, 0), (1.0, 0, 0)),
+    *((0.2, 60, 2), (0.2, 60, 1), (0.4, 60, 0), (0.6, 60, 0), (1.0, 60, 0)),
+)
 """How polygons of the grid are simplified (px) and smoothed (degrees), and decimals of that."""
 _KEPT = (1.0, 2 / 3, 1 / 3)
 """Candidates of each round, as a share of the first round's."""
