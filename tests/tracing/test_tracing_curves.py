@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import cv2
@@ -13,14 +15,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vtrain.scoring.outlines import vertices_of
-from vtrain.tracing import cubics
+from vtrain.tracing import contours as contours_module
+from vtrain.tracing import cubics, segments, vertices
 from vtrain.tracing.contours import Contours
 from vtrain.tracing.cubic_kernels import fit_pieces
 from vtrain.tracing.curves import curved
 from vtrain.tracing.parameters import PRESETS, Settings
 from vtrain.tracing.path_data import shorten
 from vtrain.tracing.render import render
-from vtrain.tracing.segments import CUBIC, LINE, MOVE, QUADRATIC, Segments
+from vtrain.tracing.segments import CUBIC, LINE, MOVE, QUADRATIC, Segments, read_outlines
 from vtrain.tracing.trace import trace
 from vtrain.tracing.vertices import Unit
 
@@ -324,3 +327,69 @@ def test_coordinates_are_as_fine_as_the_settings_say(
     assert (fractions == set()) is (precision == 0)
     if precision == 1:
         assert fractions == {"5"}
+
+
+def scribble(seed: int) -> NDArray[np.uint8]:
+    """Discs, strokes and letters over each other, some of one pixel, and specks."""
+    generator = np.random.default_rng(seed)
+    rgba = np.zeros((96, 128, 4), np.uint8)
+    colours = [(200, 30, 60, 255), (20, 40, 200, 255), (250, 220, 40, 255), (0, 0, 0, 255)]
+    for number in range(14):
+        x, y = (int(value) for value in generator.integers(0, 96, 2))
+        colour = colours[number % len(colours)]
+        if number % 3 == 0:
+            cv2.circle(rgba, (x, y), int(generator.integers(1, 24)), colour, -1, cv2.LINE_AA)
+        elif number % 3 == 1:
+            end = tuple(int(value) for value in generator.integers(0, 96, 2))
+            cv2.line(rgba, (x, y), end, colour, int(generator.integers(1, 6)), cv2.LINE_AA)
+        else:
+            cv2.putText(rgba, "gS8", (x, y), cv2.FONT_HERSHEY_DUPLEX, 0.8, colour, 1)
+    return rgba
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_drawings_are_the_same_with_and_without_machine_code(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(
+        alpha="cut",
+        upscale=1 + seed % 3,
+        colours=8,
+        edge_snap=bool(seed % 2),
+        mode="polygon",
+        simplify=(0.2, 0.6, 1.5)[seed % 3],
+        smooth=(45, 80)[seed % 2],
+        path_precision=seed % 3,
+    )
+    compiled = trace(scribble(seed), settings)
+    for module in (contours_module, cubics, segments, vertices):
+        monkeypatch.setattr(module, "are_compiled", lambda: False)
+
+    plain = trace(scribble(seed), settings)
+
+    assert compiled.facts.segments > 20
+    assert plain.svg == compiled.svg
+
+
+def test_numbers_with_more_decimals_than_are_kept_are_rounded() -> None:
+    outline = "M0.26 -1 L12.04 0.5 L-3.96 7.25 Z "
+
+    read = read_outlines([outline], [(0.5, -2.0)], [0], 1)
+
+    assert read.end.tolist() == [[8, -30], [125, -15], [-35, 52]]
+
+
+def test_warming_up_leaves_nothing_to_compile() -> None:
+    # What is compiled later counts for the time that a trace may take.
+    program = """
+from vtrain.scoring.score import warm_up
+warm_up()
+from vtrain.tracing import contour_kernels as loops, cubic_kernels
+used = [loops.smooth_steps, loops.interpolate, loops.keep_apart, loops.read_numbers]
+print([len(one.signatures) for one in (*used, cubic_kernels.fit_pieces)])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[1, 1, 1, 1, 1]"

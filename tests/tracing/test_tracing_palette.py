@@ -108,3 +108,28 @@ def test_a_preparation_finds_its_palettes_on_the_reduced_picture() -> None:
     helped = Preparation(large, 64, palettes=given_palettes).apply(wanted)
 
     assert np.array_equal(alone.rgba, helped.rgba)
+
+
+def test_translucent_areas_have_their_own_colour() -> None:
+    # A logo drawn at four fifths, with a little of another colour that is opaque.
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[8:56, 8:30] = (90, 20, 160, 204)
+    rgba[8:56, 30:52] = (20, 160, 90, 150)
+    rgba[20:26, 56:62] = (250, 200, 0, 255)
+
+    palette = find_palette(rgba, 8)
+    drawn = Preparation(rgba).apply(PRESETS["recipe"])
+
+    expected = {(90, 20, 160), (20, 160, 90), (250, 200, 0)}
+    assert {tuple(row) for row in palette.tolist()} == expected
+    assert colours_of(drawn.rgba) == expected
+
+
+def test_a_shadow_too_faint_to_be_drawn_gets_no_vote() -> None:
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[4:60, 4:60] = (0, 0, 0, 90)
+    rgba[8:40, 8:40] = (200, 30, 60, 255)
+
+    assert {tuple(row) for row in find_palette(rgba, 8).tolist()} == {(200, 30, 60)}
+    assert not flat_pixels(rgba)[50, 50]
+    assert flat_pixels(rgba, least_alpha=64)[50, 50]

@@ -14,6 +14,7 @@ from vtrain.tracing.parameters import PRESETS
 from vtrain.tracing.preparation import Preparation
 from vtrain.tracing.render import render
 from vtrain.tracing.svg import empty
+from vtrain.tracing.svg import warm_up as warm_up_curves
 
 
 def warm_up() -> None:
@@ -25,6 +26,7 @@ def warm_up() -> None:
     picture[:, :8] = (200, 30, 60, 255)
     features(picture)
     Preparation(picture).apply(PRESETS["recipe"])
+    warm_up_curves()
     render(empty(16, 16, (0, 0, 16, 16))[0], 16, 16)
 
 

@@ -14,6 +14,7 @@ from vtrain.scoring.colour import CLIP, foreground_of, lab_on
 from vtrain.scoring.contour import canvas_of
 from vtrain.scoring.facets import facets
 from vtrain.scoring.reference import Backdrop, Reference
+from vtrain.tracing.svg import warm_up as warm_up_curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,15 @@ def score_fully(
 
 
 def warm_up() -> None:
-    """Have the compiled loops ready: the first time on a machine it takes some ten seconds."""
+    """Have the compiled loops ready, those of curves too.
+
+    The first time on a machine it takes some twenty seconds.
+    """
     picture = np.zeros((16, 16, 4), np.uint8)
     picture[4:12, 4:12] = (200, 30, 30, 255)
     svg = '<path d="M0 0 L9 0 C9 9 9 9 0 9 Z" fill="#000000"/>'
     score(Reference.of(picture), picture, svg)
+    warm_up_curves()
 
 
 def _worst(

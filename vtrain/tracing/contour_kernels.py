@@ -8,6 +8,10 @@ import numpy as np
 
 from vtrain.compiled import exact
 
+_MINUS, _POINT, _ZERO, _NINE = (ord(sign) for sign in "-.09")
+_MOST_DIGITS = 16
+"""Of a number that fits in 64 bits, with its point."""
+
 
 @exact
 def smooth_steps(  # noqa: PLR0917 - numba takes no keyword-only ones
@@ -86,19 +90,11 @@ def interpolate(  # noqa: PLR0917 - as above
         wanted = start[own] + offset
         low, high = first[own], first[own + 1]
         # Places are mostly asked for in their order.
-        if low <= hint < high - 1 and closed_place[hint] <= wanted:
-            if wanted < closed_place[hint + 1]:
-                high = hint + 1
-            elif hint + 2 < high and wanted < closed_place[hint + 2]:
-                high = hint + 2
+        if low <= hint < high and closed_place[hint] <= wanted:
             low = hint
-        while high - low > 1:
-            middle = (low + high) // 2
-            if closed_place[middle] <= wanted:
-                low = middle
-            else:
-                high = middle
-        hint = low
+            if hint + 2 < high and wanted < closed_place[hint + 2]:
+                high = hint + 2
+        hint = low = _last_before(closed_place, wanted, low, high)
         if low == last or closed_place[low] == wanted:
             found[number, 0], found[number, 1] = closed_points[low]
             continue
@@ -106,6 +102,18 @@ def interpolate(  # noqa: PLR0917 - as above
         for axis in range(2):
             slope = (closed_points[low + 1, axis] - closed_points[low, axis]) / leap
             found[number, axis] = slope * beyond + closed_points[low, axis]
+
+
+@exact
+def _last_before(rising: Any, wanted: float, low: int, high: int) -> int:
+    """The last place from `low` on, before `high`, that is not beyond what is wanted."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if rising[middle] <= wanted:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @exact
@@ -152,33 +160,31 @@ def read_numbers(data: Any, digits: int, numbers: Any) -> int:
     """
     count, place = 0, 0
     while place < len(data):
-        sign = 1
-        if data[place] == 45:  # a minus
-            sign = -1
-            place += 1
-        whole, seen = 0, 0
-        while place < len(data) and 48 <= data[place] <= 57:
-            whole = 10 * whole + (data[place] - 48)
-            place += 1
-            seen += 1
-        decimals = 0
-        if place < len(data) and data[place] == 46:  # a point
-            place += 1
-            while place < len(data) and 48 <= data[place] <= 57:
-                whole = 10 * whole + (data[place] - 48)
-                place += 1
-                decimals += 1
-            if decimals == 0 or seen == 0:
-                return -1
-        if seen == 0:
-            if sign < 0:
+        sign = -1 if data[place] == _MINUS else 1
+        start = place + (sign < 0)
+        value, place = _digits(data, start, 0)
+        if place == start:
+            # Letters, commas and spaces are between numbers; signs and points never are.
+            if sign < 0 or data[start] == _POINT:
                 return -1
             place += 1
             continue
-        if decimals > digits or seen + decimals > 15:
+        decimals = 0
+        if place < len(data) and data[place] == _POINT:
+            point = place
+            value, place = _digits(data, point + 1, value)
+            decimals = place - point - 1
+        if decimals > digits or place - start > _MOST_DIGITS:
             return -1
-        for _ in range(digits - decimals):
-            whole *= 10
-        numbers[count] = sign * whole
+        numbers[count] = sign * value * 10 ** (digits - decimals)
         count += 1
     return count
+
+
+@exact
+def _digits(data: Any, place: int, value: int) -> tuple[int, int]:
+    """The number that a text goes on with, after digits of such a value; and where it ends."""
+    while place < len(data) and _ZERO <= data[place] <= _NINE:
+        value = 10 * value + (data[place] - _ZERO)
+        place += 1
+    return value, place

@@ -297,4 +297,6 @@ def _cross(one: Points, two: Points) -> Values:
 
 def _angle(one: Points, two: Points) -> Values:
     """Between vectors (rad)."""
-    return np.asarray(np.arctan2(np.abs(_cross(one, two)), one[..., 0] * two[..., 0] + one[..., 1] * two[..., 1]))
+    return np.asarray(
+        np.arctan2(np.abs(_cross(one, two)), one[..., 0] * two[..., 0] + one[..., 1] * two[..., 1])
+    )
