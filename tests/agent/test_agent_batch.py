@@ -46,7 +46,7 @@ class Fragile(TraceAgent):
     """What happens to it is the stem of the image."""
 
     def trace(self, image: Any, **options: Any) -> TraceResult:
-        match Path(image).stem:
+        match stem := Path(image).stem:
             case "time-limit":
                 time.sleep(600)
             case "memory-limit":
@@ -55,6 +55,8 @@ class Fragile(TraceAgent):
                 np.asarray(cv2.resize(np.zeros((9, 9, 4), np.float32), (90_000, 90_000)))
             case "panic":
                 raise TraceError("panic", "VTracer panicked")
+            case "fault":
+                raise KeyError(stem)
             case "worker-died":
                 os.kill(os.getpid(), signal.SIGKILL)
         return super().trace(image, **options)
@@ -66,6 +68,7 @@ class Fragile(TraceAgent):
         "memory-limit",
         "memory-limit-of-opencv",
         "panic",
+        "fault",
         pytest.param("time-limit", marks=pytest.mark.slow),
         "worker-died",
     ],
@@ -101,3 +104,18 @@ def test_progress_counts_up_to_all(agent: TraceAgent, tmp_path: Path, save: Draw
         pass
 
     assert seen == [(1, 2), (2, 2)]
+
+
+def test_a_fault_ends_the_work_on_one_image_alone(
+    agent: TraceAgent, tmp_path: Path, save: Draw
+) -> None:
+    for name in ("a", "fault", "z"):
+        save(f"in/{name}.png")
+
+    first, second, third = run(Fragile(agent.network), tmp_path / "in", Wanted(), 0)
+
+    assert first.error is None
+    assert third.error is None
+    assert "KeyError: 'fault'" in str(second.error)
+    with pytest.raises(KeyError):
+        run(Fragile(agent.network), tmp_path / "in" / "fault.png", Wanted(), 0)

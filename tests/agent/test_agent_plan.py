@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vtrain.agent.plan import Job
+from vtrain.agent.plan import Job, plan
 
 
 @pytest.fixture
@@ -45,3 +45,71 @@ def test_titles_are_stems(job: Job) -> None:
     assert job.title == "a.logo"
     assert Job("-", job.output).title == "a"
     assert Job("-", None).title is None
+
+
+def images(folder: Path, *names: str) -> None:
+    """Files that are called images: a plan looks at names alone."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def places(inputs: list[Path], output: Path) -> dict[str, str]:
+    """Where the drawing of each image goes, both named from the folder that the inputs are in."""
+    root = output.parent
+    return {
+        str(Path(job.name).relative_to(root)): str(job.output.relative_to(output))
+        for job in plan([str(path) for path in inputs], output)
+        if job.output is not None
+    }
+
+
+def test_an_output_within_the_input_is_not_traced_again(tmp_path: Path) -> None:
+    images(tmp_path, "a.png", "deep/b.jpg", "svg/a.svg", "svg/deep/b.svg", "svgs/c.svg")
+    output = tmp_path / "svg"
+
+    jobs = plan([str(tmp_path)], output)
+
+    drawn = {str(job.output.relative_to(output)) for job in jobs if job.output is not None}
+    assert drawn == {"a.svg", "deep/b.svg", "svgs/c.svg"}
+
+
+def test_images_of_one_stem_keep_their_names(tmp_path: Path) -> None:
+    images(tmp_path, "in/a.png", "in/A.jpg", "in/b.png", "in/a.png.webp")
+
+    found = places([tmp_path / "in"], tmp_path / "out")
+
+    assert found == {
+        "in/a.png": "in-a.png.svg",
+        "in/A.jpg": "A.jpg.svg",
+        "in/b.png": "b.svg",
+        "in/a.png.webp": "a.png.svg",
+    }
+
+
+def test_a_drawing_is_of_the_same_image_whatever_comes_beside_it(tmp_path: Path) -> None:
+    images(tmp_path, "brands/a/logo.png", "brands/b/logo.png", "brands/b/logo.webp")
+    folders = [tmp_path / "brands" / name for name in ("a", "b")]
+    output = tmp_path / "out"
+    before = places(folders, output)
+
+    images(tmp_path, "brands/0/logo.png", "brands/a/mark.png")
+    after = places([tmp_path / "brands" / "0", *folders], output)
+
+    assert before == {
+        "brands/a/logo.png": "a-logo.png.svg",
+        "brands/b/logo.png": "b-logo.png.svg",
+        "brands/b/logo.webp": "logo.webp.svg",
+    }
+    assert after == before | {
+        "brands/0/logo.png": "0-logo.png.svg",
+        "brands/a/mark.png": "mark.svg",
+    }
+
+
+def test_an_image_that_is_named_twice_is_drawn_once(tmp_path: Path) -> None:
+    images(tmp_path, "in/a.png", "in/b.png")
+
+    found = plan([str(tmp_path / "in"), str(tmp_path / "in" / "a.png")], tmp_path / "out")
+
+    assert [Path(job.name).name for job in found] == ["a.png", "b.png"]

@@ -129,7 +129,7 @@ def test_strokes_keep_their_ends(upscale: int, width: int) -> None:
     assert (picture & exact).sum() > 0.95 * (picture | exact).sum()
 
 
-def test_turns_that_are_equal_take_no_rounds() -> None:
+def test_a_comb_of_equal_turns_is_drawn_where_it_is() -> None:
     comb = np.zeros((SIDE, SIDE), np.bool_)
     comb[100:104] = True
     comb[104:107, ::2] = True
@@ -379,17 +379,26 @@ def test_numbers_with_more_decimals_than_are_kept_are_rounded() -> None:
     assert read.end.tolist() == [[8, -30], [125, -15], [-35, 52]]
 
 
-def test_warming_up_leaves_nothing_to_compile() -> None:
+@pytest.mark.parametrize(
+    "warm_up", ["from vtrain.scoring.score import warm_up; warm_up()", "import vtrain.agent.ready"]
+)
+def test_warming_up_leaves_nothing_to_compile(warm_up: str) -> None:
     # What is compiled later counts for the time that a trace may take.
-    program = """
-from vtrain.scoring.score import warm_up
-warm_up()
-from vtrain.tracing import contour_kernels as loops, cubic_kernels
-used = [loops.smooth_steps, loops.interpolate, loops.keep_apart, loops.read_numbers]
-print([len(one.signatures) for one in (*used, cubic_kernels.fit_pieces)])
+    program = f"""
+{warm_up}
+from vtrain.tracing import contour_kernels, cubic_kernels
+used = [contour_kernels.smooth_steps, contour_kernels.interpolate, contour_kernels.keep_apart]
+used += [contour_kernels.read_numbers, cubic_kernels.fit_pieces]
+print([len(loop.signatures) for loop in used])
+from tests.tracing.test_tracing_curves import scribble
+from vtrain.tracing.parameters import Settings
+from vtrain.tracing.trace import trace
+trace(scribble(0), Settings(alpha="cut", mode="polygon", simplify=0.4, smooth=60))
+print([len(loop.signatures) for loop in used])
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
 
-    assert done.stdout.strip() == "[1, 1, 1, 1, 1]"
+    before, after = done.stdout.splitlines()
+    assert before == after == "[1, 1, 1, 1, 1]"

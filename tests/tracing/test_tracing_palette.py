@@ -1,11 +1,12 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vtrain.images import reduce
 from vtrain.tracing.palette import find_palette, find_palettes, flat_pixels, snap
-from vtrain.tracing.parameters import PRESETS
+from vtrain.tracing.parameters import PRESETS, Settings
 from vtrain.tracing.preparation import Preparation
 
 
@@ -133,3 +134,50 @@ def test_a_shadow_too_faint_to_be_drawn_gets_no_vote() -> None:
     assert {tuple(row) for row in find_palette(rgba, 8).tolist()} == {(200, 30, 60)}
     assert not flat_pixels(rgba)[50, 50]
     assert flat_pixels(rgba, least_alpha=64)[50, 50]
+
+
+@pytest.mark.parametrize(("alpha", "width"), [(140, 1), (204, 2)])
+def test_a_thin_stroke_on_clear_ground_keeps_its_colour(alpha: int, width: int) -> None:
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[4:40, 4:40] = (20, 40, 200, 255)
+    rgba[50 : 50 + width, 4:60] = (200, 0, 0, alpha)
+
+    assert {tuple(row) for row in find_palette(rgba, 8).tolist()} == {(20, 40, 200), (200, 0, 0)}
+
+
+def test_what_is_faint_everywhere_has_its_colour() -> None:
+    # Reduced, thin strokes are nowhere half opaque; enlarged, they are.
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[20, 4:60] = (200, 0, 0, 65)
+
+    assert find_palette(rgba, 8).tolist() == [[200, 0, 0]]
+
+
+def test_an_image_that_is_faint_everywhere_is_drawn() -> None:
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[4:60, 4:30] = (200, 0, 0, 100)
+    rgba[4:60, 30:60] = (0, 0, 200, 80)
+    rgba[0:2] = (0, 200, 0, 30)
+
+    prepared = Preparation(rgba).apply(PRESETS["recipe"]).rgba
+
+    assert colours_of(prepared) == {(200, 0, 0), (0, 0, 200)}
+    assert prepared[64, 64, 3] == 255
+    assert not prepared[1, 64, 3]
+
+
+def test_a_clear_image_has_a_palette() -> None:
+    assert find_palette(np.zeros((8, 8, 4), np.uint8), 8).tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1000, 1), (1, 1000), (1000, 2), (3, 700)])
+def test_a_line_of_pixels_is_prepared_at_the_size_of_others(width: int, height: int) -> None:
+    rgba = np.random.default_rng(0).integers(0, 256, (height, width, 4)).astype(np.uint8)
+    rgba[..., 3] = 255
+
+    prepared = Preparation(rgba, 256).apply(
+        Settings(alpha="cut", upscale=3, colours=8, edge_snap=True)
+    )
+
+    assert max(prepared.rgba.shape[:2]) == 768
+    assert len(colours_of(prepared.rgba)) <= 8

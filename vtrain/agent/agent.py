@@ -307,7 +307,8 @@ def _compare(desk: _Desk, judge: Judge, verdict: Verdict, small: Rgba) -> Compar
 
     source = encode_png(reduce(small, _SOURCE_SIDE))
     try:
-        # The file as it is: a background that VTracer paints is part of what it draws.
+        # Not prepared, a background that VTracer paints is part of what it draws; as large as the
+        # images that policies trace, as the other is.
         default = trace_prepared(desk.preparation, PRESETS["default"], size=desk.size)
         return Comparison(verdict, judge.judge(default), default.svg, source)
     except TraceError:

@@ -125,6 +125,22 @@ def _here(
             yield _trace(agent, _task(job), wanted)
         except (ImageRefused, TraceError) as error:
             yield error
+        except Exception as error:
+            if isinstance(error, VtrainError) or len(jobs) == 1:
+                raise
+            yield _fault(error)
+
+
+def _fault(error: Exception) -> TraceError:
+    """A fault of vtrain, told as a failure of the image at which it showed.
+
+    It must not end a batch, which would come to that image again whenever it goes on.
+    """
+    return TraceError(
+        "fault",
+        f"A fault in vtrain, {type(error).__name__}: {error}; `vtrain -v trace` of this image "
+        "alone shows where",
+    )
 
 
 def _apart(
@@ -202,5 +218,12 @@ def _set_up_worker(agent: TraceAgent, wanted: Wanted, loaded: str) -> None:
 
 
 def _trace_in_worker(task: _Task) -> TraceResult:
+    from vtrain.tracing.worker_process import lacks_memory  # noqa: PLC0415 - it is here already
+
     agent, wanted = _WORKER[0]
-    return _trace(agent, task, wanted)
+    try:
+        return _trace(agent, task, wanted)
+    except Exception as error:
+        if isinstance(error, VtrainError) or lacks_memory(error):
+            raise
+        raise _fault(error) from error

@@ -91,8 +91,9 @@ def gallery(exhibits: Sequence[tuple[str, Exhibit]], *, policy: str, prefer: str
     """
     title = f"{len(exhibits)} drawing{'' if len(exhibits) == 1 else 's'}"
     told = (
-        f"By {policy}, taste {prefer}. Each image as it came, as VTracer's default draws it, and "
-        "as it was drawn; transparent ones on a light and on a dark page."
+        f"By {policy}, taste {prefer}. Each image as it came, as VTracer's default draws it "
+        "at the size that policies trace, and as it was drawn; transparent ones on a light and on "
+        "a dark page."
     )
     if any(isinstance(shown, Kept) for _, shown in exhibits):
         told += (

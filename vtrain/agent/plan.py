@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +84,7 @@ def spare_drawings(jobs: Sequence[Job]) -> None:
 
 
 def _jobs(inputs: Sequence[str], output: Path | None) -> list[Job]:
-    found = [item for text in inputs for item in _expand(text)]
+    found = [item for text in inputs for item in _expand(text, output)]
     several = len(found) > 1 or any(Path(text).is_dir() for text in inputs)
     if output is None:
         if several:
@@ -112,32 +114,69 @@ def _spare_inputs(jobs: Sequence[Job]) -> None:
 
 
 def _distinct(wanted: Sequence[tuple[str, Path]]) -> list[Job]:
-    """Two images of one stem keep both drawings: the later one keeps its suffix in the name."""
-    taken: set[Path] = set()
-    jobs = []
+    """A place for each drawing, that no two share.
+
+    Images whose drawings would have one name keep their whole name in it, or that of their folder
+    too. None depends on which comes first: a drawing is never taken for that of another image when
+    a batch goes on with images that have come since. Letters that differ in case alone are one name
+    on some systems.
+
+    Args:
+        wanted: Names of images, and the drawing that each would have if it were alone.
+    """
+    images: dict[tuple[Path, Path], str] = {}
     for name, target in wanted:
-        chosen = target
-        if chosen in taken:
-            chosen = target.with_name(Path(name).name + ".svg")
-        number = 2
-        while chosen in taken:
-            chosen = target.with_name(f"{Path(name).name}-{number}.svg")
-            number += 1
-        taken.add(chosen)
-        jobs.append(Job(name, chosen))
-    return jobs
+        images.setdefault((Path(name).resolve(), target), name)
+    pairs = [(name, target) for (_, target), name in images.items()]
+    chosen: dict[int, Path] = {}
+    taken: set[str] = set()
+    for named in (_by_stem, _by_name, _by_folder, _by_path):
+        places = {n: named(*pair) for n, pair in enumerate(pairs) if n not in chosen}
+        keys = {number: str(place).casefold() for number, place in places.items()}
+        count = Counter(keys.values())
+        chosen |= {n: places[n] for n, key in keys.items() if count[key] == 1 and key not in taken}
+        taken.update(keys.values())
+    return [Job(name, chosen[number]) for number, (name, _) in enumerate(pairs)]
 
 
-def _expand(text: str) -> list[tuple[str, Path]]:
-    """The images that an input names, each with its path under the output folder."""
+def _by_stem(_: str, target: Path) -> Path:
+    return target
+
+
+def _by_name(name: str, target: Path) -> Path:
+    return target.with_name(f"{Path(name).name}.svg")
+
+
+def _by_folder(name: str, target: Path) -> Path:
+    path = Path(name).resolve()
+    return target.with_name(f"{path.parent.name}-{path.name}.svg")
+
+
+def _by_path(name: str, target: Path) -> Path:
+    path = Path(name).resolve()
+    digest = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()
+    return target.with_name(f"{path.name}-{digest[:12]}.svg")
+
+
+def _expand(text: str, output: Path | None) -> list[tuple[str, Path]]:
+    """The images that an input names, each with its path under the output folder.
+
+    Drawings of before are no images, where their folder is in the one that is traced.
+    """
     if text == STANDARD:
         return [(STANDARD, Path("stdin"))]
     path = Path(text)
     if path.is_dir():
         if not os.access(path, os.R_OK | os.X_OK):
             raise DataError(f"The folder {path} cannot be read.", hint="Check its permissions.")
+        inner = output.resolve() if output is not None else None
+        spared = inner if inner != path.resolve() else None
         files = sorted(
-            item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES and item.is_file()
+            item
+            for item in path.rglob("*")
+            if item.suffix.lower() in SUFFIXES
+            and item.is_file()
+            and (spared is None or spared not in item.resolve().parents)
         )
         if not files:
             kinds = " ".join(sorted(SUFFIXES))
@@ -150,4 +189,4 @@ def _expand(text: str) -> list[tuple[str, Path]]:
     matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  the pattern may be absolute
     if not matches:
         raise DataError(f"{text} does not exist.", hint="Check the path, or quote a pattern.")
-    return [item for match in matches for item in _expand(match)]
+    return [item for match in matches for item in _expand(match, output)]

@@ -54,13 +54,25 @@ class ColourCounts:
     weights: Colours
 
 
-def flat_pixels(rgba: Rgba, *, least_alpha: int = DRAWN) -> NDArray[np.bool_]:
+def drawn_alpha(rgba: Rgba) -> int:
+    """Alpha from which pixels of an image are drawn, opaque (levels).
+
+    One half, or half of the most that there is in an image that is fainter everywhere: a picture of
+    nothing is no drawing of it.
+    """
+    most = int(cv2.extractChannel(rgba, 3).max())
+    return DRAWN if most >= DRAWN else max(1, (most + 1) // 2)
+
+
+def flat_pixels(rgba: Rgba, *, least_alpha: int | None = None) -> NDArray[np.bool_]:
     """Pixels whose 3x3 neighbourhood has one colour and one alpha, or nearly; shape (h, w).
 
     Args:
         rgba: Straight alpha, shape (h, w, 4).
-        least_alpha: All of the neighbourhood has at least so much (levels).
+        least_alpha: All of the neighbourhood has at least so much (levels); None for what is drawn.
     """
+    if least_alpha is None:
+        least_alpha = drawn_alpha(rgba)
     kernel = np.ones((3, 3), np.uint8)
     least = cv2.erode(rgba, kernel)
     spread = cv2.subtract(cv2.dilate(rgba, kernel), least)
@@ -92,15 +104,17 @@ def find_palettes(rgba: Rgba, counts: Sequence[int]) -> dict[int, NDArray[np.uin
         The palettes by their largest number of colours.
     """
     alpha = cv2.extractChannel(rgba, 3)
-    opaque = int(np.count_nonzero(alpha >= DRAWN))
-    if not opaque:
+    drawn = alpha >= drawn_alpha(rgba)
+    if not drawn.any():
         return {count: np.zeros((1, 3), np.uint8) for count in counts}
     distinct, indices = distinct_colours(np.ascontiguousarray(rgba))
     flat = flat_pixels(rgba)
     some_flat = bool(flat.any())
-    voters = _count(distinct, indices[flat if some_flat else alpha >= DRAWN])
-    solid = _count(distinct, indices[(alpha == 255) & ~flat]) if some_flat else None
-    least = max(4.0, 2e-4 * opaque)
+    voters = _count(distinct, indices[flat if some_flat else drawn])
+    # The middle of a stroke on clear ground is the most opaque part of it, though maybe not wholly.
+    middle = drawn & (alpha == cv2.dilate(alpha, np.ones((3, 3), np.uint8)))
+    solid = _count(distinct, indices[middle & ~flat]) if some_flat else None
+    least = max(4.0, 2e-4 * int(np.count_nonzero(drawn)))
     return {count: _palette(voters, solid, count, least=least) for count in counts}
 
 
@@ -173,8 +187,8 @@ def _local_labels(
     if not len(where):
         return labels
     # The reach is found at the input's size: many times less work for the same neighbourhood.
-    middle = slice(scale // 2, None, scale)
-    small_labels, small_certain = labels[middle, middle], certain[middle, middle]
+    middle = tuple(slice(min(scale // 2, side - 1), None, scale) for side in labels.shape)
+    small_labels, small_certain = labels[middle], certain[middle]
     width = labels.shape[1]
     rows = np.minimum(where // width // scale, small_labels.shape[0] - 1)
     columns = np.minimum(where % width // scale, small_labels.shape[1] - 1)

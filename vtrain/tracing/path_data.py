@@ -106,7 +106,7 @@ def _idle(segments: Segments) -> Flags:
     same &= ahead[:-1, 0] * ahead[1:, 1] == ahead[:-1, 1] * ahead[1:, 0]
     same &= ahead[:-1, 0] * ahead[1:, 0] + ahead[:-1, 1] * ahead[1:, 1] > 0
     idle[order[:-1][same]] = True
-    return idle
+    return np.asarray(idle)
 
 
 def _without_empty(segments: Segments) -> Segments:

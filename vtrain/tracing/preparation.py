@@ -2,7 +2,8 @@
 
 VTracer cannot be given partial alpha (it turns it opaque, so strokes grow bold) nor smooth ramps
 (they merge into one flat region), and strokes of two pixels vanish. Enlarging in premultiplied
-alpha, cutting alpha at one half and snapping to a few colours repairs all three.
+alpha, cutting alpha at one half (or at half of the most that there is) and snapping to a few
+colours repairs all three.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from vtrain.images import resize
 from vtrain.images.loops import loops
-from vtrain.tracing.palette import find_palette, flat_pixels, snap
+from vtrain.tracing.palette import DRAWN, drawn_alpha, find_palette, flat_pixels, snap
 from vtrain.tracing.parameters import Settings
 
 Rgba = NDArray[np.uint8]
@@ -83,7 +84,7 @@ class Preparation:
         rgba = self._at(settings.upscale)
         keyed = False
         if settings.alpha != "as-is":
-            rgba, keyed = _cut_alpha(rgba)
+            rgba, keyed = _cut_alpha(rgba, drawn_alpha(rgba))
         # Snapping what the tracer will still smooth by alpha paints clear areas: see `PARAMETERS`.
         if settings.colours and settings.alpha != "as-is":
             rgba = snap(
@@ -119,8 +120,16 @@ class Preparation:
         return enlarged.astype(np.bool_)
 
 
-def _cut_alpha(rgba: Rgba) -> tuple[Rgba, bool]:
-    """Alpha set to 0 or 255 at one half; clear pixels black. And whether any pixel is clear."""
+def _cut_alpha(rgba: Rgba, least: int) -> tuple[Rgba, bool]:
+    """Alpha set to 0 or 255; clear pixels black. And whether any pixel is clear.
+
+    Args:
+        rgba: Straight alpha, shape (h, w, 4).
+        least: Alpha from which pixels become opaque: `DRAWN` or less (levels).
+    """
+    if least < DRAWN:
+        rgba = rgba.copy()
+        rgba[..., 3] = np.where(rgba[..., 3] >= least, 255, 0)
     cut = np.empty_like(rgba)
     clear, partial = loops().cut_alpha(
         np.ascontiguousarray(rgba).reshape(-1).view(np.uint32), cut.reshape(-1).view(np.uint32)

@@ -128,4 +128,4 @@ def _numbers(text: str, data: NDArray[np.uint8], digits: int) -> Numbers:
             return numbers[:count]
     # `sep` makes it read text, which is much faster than to split it first.
     read = np.fromstring(text.translate(_NO_LETTERS), np.float64, sep=" ")
-    return np.rint(read * 10**digits).astype(np.int64)
+    return np.asarray(np.rint(read * 10**digits), np.int64)

@@ -123,7 +123,7 @@ def trace_prepared(
         # is clear; stacking never does.
         reach = _reach(settings)
         if _paints(render(svg, width, height), prepared.rgba[..., 3] == 0, reach):
-            svg, facts = draw(replace(settings, hierarchical="stacked"))
+            svg, facts = draw(replace(settings, hierarchical="stacked", simplify=0.0, smooth=0))
     return Trace(svg, facts, own_width, own_height, width * height)
 
 

@@ -30,16 +30,21 @@ def apply(function: Callable[[Task], Result], task: Task) -> Result:
     """Do a task in a worker."""
     try:
         return function(task)
-    except MemoryError:
-        _end("memory-limit")
-    except cv2.error as error:
-        if getattr(error, "code", None) == cv2.Error.StsNoMem:
-            _end("memory-limit")
-        raise
     except TraceError as error:
         if error.reason in REASONS.values():
             _end(error.reason)
         raise
+    except Exception as error:
+        if lacks_memory(error):
+            _end("memory-limit")
+        raise
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error says that there is no more memory, in Python or in OpenCV."""
+    if isinstance(error, cv2.error):
+        return bool(getattr(error, "code", None) == cv2.Error.StsNoMem)
+    return isinstance(error, MemoryError)
 
 
 def _end(reason: str) -> NoReturn:

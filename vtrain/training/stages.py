@@ -103,10 +103,10 @@ class StageResults:
         if not records:
             return
         from vtrain.training import stage_plot  # noqa: PLC0415  matplotlib, only when it draws
-        from vtrain.validation.plots import png, svg  # noqa: PLC0415  likewise
+        from vtrain.validation.plots import files_of  # noqa: PLC0415  likewise
 
         figure = stage_plot.draw(records, [told for _, told in self.read()])
-        for path, content in zip(self._plots(), (png(figure), svg(figure)), strict=True):
+        for path, content in zip(self._plots(), files_of(figure), strict=True):
             write_bytes(path, content)
 
     def _plots(self) -> tuple[Path, Path]:

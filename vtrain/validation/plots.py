@@ -149,7 +149,7 @@ def parameters(judgement: Judgement) -> Figure:
     count = -(-len(PARAMETERS) // columns)
     figure = Figure(figsize=(12, 2.1 * count + 0.6), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(count, columns, squeeze=False).ravel()
+    panels = figure.subplots(count, columns, squeeze=False, sharey=True).ravel()
     tastes = list(judgement.tastes)
     width = 0.8 / len(tastes)
     for position, (axes, row) in enumerate(zip(panels, PARAMETERS, strict=False)):
@@ -167,7 +167,7 @@ def parameters(judgement: Judgement) -> Figure:
         axes.set_xticks(range(len(row.levels)), [_level(level) for level in row.levels])
         axes.tick_params(labelsize=8)
         axes.set_ylim(0, 1)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+        axes.set_yticks((0.0, 0.5, 1.0), ("0%", "50%", "100%"))
         unit = "" if row.unit in ("choice", row.name) else f" ({row.unit})"
         axes.set_title(f"{row.name}{unit}", fontsize=9)
     for axes in panels[len(PARAMETERS) :]:
@@ -190,6 +190,7 @@ def all_plots(judgement: Judgement, summary: Summary) -> dict[str, Figure]:
 
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file."""
+    _lay_out(figure)
     buffer = io.BytesIO()
     # Without the date and the version the same figures give the same bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -198,6 +199,7 @@ def png(figure: Figure) -> bytes:
 
 def svg(figure: Figure) -> bytes:
     """The figure as an SVG file, with text as paths: it looks the same everywhere."""
+    _lay_out(figure)
     buffer = io.BytesIO()
     # Without the date, and with ids of a fixed salt, the same figures give the same bytes.
     with rc_context({"svg.hashsalt": "vtrain"}):
@@ -207,9 +209,17 @@ def svg(figure: Figure) -> bytes:
 
 def files_of(figure: Figure) -> tuple[bytes, bytes]:
     """The figure as a PNG and as an SVG file, in one layout."""
-    pixels = png(figure)
-    figure.set_layout_engine("none")  # what was found for the first is taken for the second
-    return pixels, svg(figure)
+    return png(figure), svg(figure)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place what is in the figure, once: matplotlib would do it anew, and draw, for each file."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        # None stands for what a user's matplotlibrc says.
+        with rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -1,9 +1,10 @@
 """A table of measured settings on training images, found by successive halving.
 
 It gives the best fixed setting for any taste (the baseline that a policy must beat) and the
-portfolio that the policy starts from. Candidates begin as a grid over what matters most and a
-seeded random rest; after each round the best for any taste stay, their neighbours join, and the
-images grow (Jamieson and Talwalkar 2016, with mutation).
+portfolio that the policy starts from. Candidates begin as the presets and as much of a grid over
+what matters most as there is room for, drawn by seed, or all of it and neighbours; after each round
+the best for any taste stay, their neighbours join, and the images grow (Jamieson and Talwalkar
+2016, with mutation).
 """
 
 from __future__ import annotations
@@ -227,11 +228,11 @@ def _measure(
 
 
 def first_candidates(count: int, generator: np.random.Generator) -> list[Action]:
-    """Presets, a grid over preparation and mode, and random neighbours of the grid.
+    """Presets, a grid over preparation and mode, and random neighbours where that is not enough.
 
     Args:
-        count: Candidates wanted, fewer when `count` is under the number of presets.
-        generator: Source of the random ones.
+        count: Candidates wanted; there are never fewer than presets.
+        generator: Draws those of the grid, where it is larger than that, and the random ones.
     """
     found = dict.fromkeys(canonical(encode_settings(settings)) for settings in PRESETS.values())
     grid = [canonical(encode_settings(settings)) for settings in _grid()]
