@@ -55,7 +55,13 @@ def test_a_stop_before_there_is_a_policy_promises_none(tmp_path: Path) -> None:
     assert "--resume" not in str(error)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (signal.SIGINT, 130),
+    ],
+)
 def test_a_stopped_training_prints_its_result_and_what_goes_on(
     new_run: Callable[[str], RunDirectory], number: signal.Signals, code: int
 ) -> None:
