@@ -148,7 +148,7 @@ class TraceError(VtrainError):
 
     Args:
         reason: A short fixed word for counting: ``panic``, ``output-limit``, ``time-limit``,
-            ``worker-died``, ``invalid-svg``.
+            ``worker-died``, ``invalid-svg``, ``fault``.
         detail: The sentence a person reads.
     """
 

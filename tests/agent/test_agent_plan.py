@@ -74,6 +74,17 @@ def test_an_output_within_the_input_is_not_traced_again(tmp_path: Path) -> None:
     assert drawn == {"a.svg", "deep/b.svg", "svgs/c.svg"}
 
 
+@pytest.mark.parametrize("output", [".", "in", "elsewhere"])
+def test_an_output_around_or_beside_the_input_leaves_nothing_out(
+    tmp_path: Path, output: str
+) -> None:
+    images(tmp_path, "in/a.png", "in/deep/b.png")
+
+    jobs = plan([str(tmp_path / "in")], tmp_path / output)
+
+    assert [Path(job.name).name for job in jobs] == ["a.png", "b.png"]
+
+
 def test_images_of_one_stem_keep_their_names(tmp_path: Path) -> None:
     images(tmp_path, "in/a.png", "in/A.jpg", "in/b.png", "in/a.png.webp")
 

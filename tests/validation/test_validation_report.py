@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import rc_context
 from PIL import Image
 
 from tests.validation.judging import Bench as Numbers
@@ -31,7 +32,7 @@ from vtrain.tracing.parameters import (
 from vtrain.validation.gallery import FURTHER, Exhibit, Picture, difference, pick
 from vtrain.validation.judge import Judgement, judge
 from vtrain.validation.page import PLOT_TEXTS, html_report
-from vtrain.validation.plots import all_plots, front, png, svg
+from vtrain.validation.plots import all_plots, files_of, front, png, svg
 from vtrain.validation.report import headline, text_report
 from vtrain.validation.results import (
     ROWS,
@@ -327,6 +328,16 @@ def test_a_plot_repeats_to_the_byte(judgement: Judgement) -> None:
     assert png(front(judgement, summary)) == png(front(judgement, summary))
     assert svg(front(judgement, summary)) == svg(front(judgement, summary))
     assert b"<svg" in svg(front(judgement, summary))
+
+
+def test_a_plot_is_the_same_whatever_the_user_has_set_for_others(judgement: Judgement) -> None:
+    summary = summarise(judgement, resamples=200)
+    plain = files_of(front(judgement, summary))
+
+    with rc_context({"figure.autolayout": True, "figure.constrained_layout.use": True}):
+        found = files_of(front(judgement, summary))
+
+    assert found == plain
 
 
 def test_the_gallery_shows_each_logo_once(judgement: Judgement) -> None:

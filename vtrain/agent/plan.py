@@ -169,15 +169,12 @@ def _expand(text: str, output: Path | None) -> list[tuple[str, Path]]:
     if path.is_dir():
         if not os.access(path, os.R_OK | os.X_OK):
             raise DataError(f"The folder {path} cannot be read.", hint="Check its permissions.")
-        inner = output.resolve() if output is not None else None
-        spared = inner if inner != path.resolve() else None
         files = sorted(
-            item
-            for item in path.rglob("*")
-            if item.suffix.lower() in SUFFIXES
-            and item.is_file()
-            and (spared is None or spared not in item.resolve().parents)
+            item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES and item.is_file()
         )
+        drawings = output.resolve() if output is not None else None
+        if drawings is not None and path.resolve() in drawings.parents:
+            files = [item for item in files if drawings not in item.resolve().parents]
         if not files:
             kinds = " ".join(sorted(SUFFIXES))
             raise DataError(

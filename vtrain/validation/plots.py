@@ -190,36 +190,38 @@ def all_plots(judgement: Judgement, summary: Summary) -> dict[str, Figure]:
 
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file."""
-    _lay_out(figure)
-    buffer = io.BytesIO()
     # Without the date and the version the same figures give the same bytes.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return _saved(figure, "png", {"Software": None})
 
 
 def svg(figure: Figure) -> bytes:
     """The figure as an SVG file, with text as paths: it looks the same everywhere."""
-    _lay_out(figure)
-    buffer = io.BytesIO()
     # Without the date, and with ids of a fixed salt, the same figures give the same bytes.
-    with rc_context({"svg.hashsalt": "vtrain"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return _saved(figure, "svg", {"Date": None, "Creator": None})
+
+
+def _saved(figure: Figure, kind: str, metadata: dict[str, str | None]) -> bytes:
+    buffer = io.BytesIO()
+    with rc_context(
+        {
+            "svg.hashsalt": "vtrain",
+            # A figure without an engine would be placed as the user's matplotlibrc says.
+            "figure.autolayout": False,
+            "figure.constrained_layout.use": False,
+        }
+    ):
+        # Once: matplotlib would place everything anew, and draw for that, for each file.
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+        figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
 
 
 def files_of(figure: Figure) -> tuple[bytes, bytes]:
     """The figure as a PNG and as an SVG file, in one layout."""
     return png(figure), svg(figure)
-
-
-def _lay_out(figure: Figure) -> None:
-    """Place what is in the figure, once: matplotlib would do it anew, and draw, for each file."""
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-        # None stands for what a user's matplotlibrc says.
-        with rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
-            figure.set_layout_engine(None)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
