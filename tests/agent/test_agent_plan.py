@@ -91,30 +91,47 @@ def test_images_of_one_stem_keep_their_names(tmp_path: Path) -> None:
     found = places([tmp_path / "in"], tmp_path / "out")
 
     assert found == {
+        "in/A.jpg": "A.svg",
         "in/a.png": "in-a.png.svg",
-        "in/A.jpg": "A.jpg.svg",
-        "in/b.png": "b.svg",
         "in/a.png.webp": "a.png.svg",
+        "in/b.png": "b.svg",
     }
 
 
 def test_a_drawing_is_of_the_same_image_whatever_comes_beside_it(tmp_path: Path) -> None:
     images(tmp_path, "brands/a/logo.png", "brands/b/logo.png", "brands/b/logo.webp")
-    folders = [tmp_path / "brands" / name for name in ("a", "b")]
+    folders = [tmp_path / "brands" / name for name in ("b", "a")]
     output = tmp_path / "out"
     before = places(folders, output)
 
     images(tmp_path, "brands/0/logo.png", "brands/a/mark.png")
-    after = places([tmp_path / "brands" / "0", *folders], output)
+    after = places([*folders, tmp_path / "brands" / "0"], output)
 
     assert before == {
+        "brands/a/logo.png": "logo.svg",
+        "brands/b/logo.png": "logo.png.svg",
+        "brands/b/logo.webp": "logo.webp.svg",
+    }
+    assert after == {
+        "brands/0/logo.png": "logo.svg",
         "brands/a/logo.png": "a-logo.png.svg",
+        "brands/a/mark.png": "mark.svg",
         "brands/b/logo.png": "b-logo.png.svg",
         "brands/b/logo.webp": "logo.webp.svg",
     }
-    assert after == before | {
-        "brands/0/logo.png": "0-logo.png.svg",
-        "brands/a/mark.png": "mark.svg",
+
+
+def test_a_drawing_that_could_be_of_another_image_is_not_done(tmp_path: Path) -> None:
+    images(tmp_path, "in/a.jpg", "in/a.png", "in/b.png", "out/a.svg", "out/a.png.svg", "out/b.svg")
+    for image in (tmp_path / "in").iterdir():
+        os.utime(image, (1000, 1000))
+
+    jobs = plan([str(tmp_path / "in")], tmp_path / "out")
+
+    assert {Path(job.name).name: job.done for job in jobs} == {
+        "a.jpg": False,
+        "a.png": True,
+        "b.png": True,
     }
 
 

@@ -204,6 +204,26 @@ def test_the_guarded_ratio_is_the_smaller_of_both() -> None:
     assert guarded_ratio([0.0, 0.0]) == 0.0
 
 
+def test_one_value_far_below_does_not_hide_many_far_above() -> None:
+    values = [7.0 + number % 3 for number in range(75)] + [-17.0]
+
+    assert guarded_ratio(values) > 5
+    assert mean_test(values, resamples=2000).p < 1e-3
+
+
+@given(
+    st.lists(st.floats(-20, 20), min_size=4, max_size=40).filter(lambda some: np.ptp(some) > 0.1),
+    st.floats(0, 50),
+    st.floats(0.01, 10),
+)
+def test_the_guarded_ratio_rises_with_the_mean(
+    values: list[float], start: float, more: float
+) -> None:
+    centred = np.array(values) - np.mean(values)
+
+    assert guarded_ratio(centred + start + more) >= guarded_ratio(centred + start) - 1e-9
+
+
 def test_holm_multiplies_by_what_is_left_and_never_falls() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]

@@ -24,10 +24,12 @@ class Job:
     Attributes:
         name: The image as the user named it; ``-`` for standard input.
         output: Where its SVG goes; None for standard output.
+        contested: Whether other images would have the same drawing if they were alone.
     """
 
     name: str
     output: Path | None
+    contested: bool = False
 
     @property
     def title(self) -> str | None:
@@ -38,8 +40,9 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether the drawing is there and newer than the image."""
-        if self.output is None or self.name == STANDARD:
+        """Whether the drawing is there, newer than the image and surely of it."""
+        # Of an image that came since, a contested drawing could be another one's.
+        if self.output is None or self.name == STANDARD or self.contested:
             return False
         try:
             return self.output.stat().st_mtime_ns > Path(self.name).stat().st_mtime_ns
@@ -116,10 +119,10 @@ def _spare_inputs(jobs: Sequence[Job]) -> None:
 def _distinct(wanted: Sequence[tuple[str, Path]]) -> list[Job]:
     """A place for each drawing, that no two share.
 
-    Images whose drawings would have one name keep their whole name in it, or that of their folder
-    too. None depends on which comes first: a drawing is never taken for that of another image when
-    a batch goes on with images that have come since. Letters that differ in case alone are one name
-    on some systems.
+    Of images whose drawings would have one name, the one with the shortest path has it, or the
+    first of those; the others keep their whole name in it, or that of their folder too. So none
+    depends on the order in which they are given. Letters that differ in case alone are one name on
+    some systems.
 
     Args:
         wanted: Names of images, and the drawing that each would have if it were alone.
@@ -128,19 +131,27 @@ def _distinct(wanted: Sequence[tuple[str, Path]]) -> list[Job]:
     for name, target in wanted:
         images.setdefault((Path(name).resolve(), target), name)
     pairs = [(name, target) for (_, target), name in images.items()]
-    chosen: dict[int, Path] = {}
-    taken: set[str] = set()
-    for named in (_by_stem, _by_name, _by_folder, _by_path):
+    alike: dict[str, list[int]] = {}
+    for number, (_, target) in enumerate(pairs):
+        alike.setdefault(str(target).casefold(), []).append(number)
+    firsts = {min(some, key=lambda n: _rank(pairs[n][0])): len(some) for some in alike.values()}
+    chosen = {number: pairs[number][1] for number in firsts}
+    taken = set(alike)
+    for named in (_by_name, _by_folder, _by_path):
         places = {n: named(*pair) for n, pair in enumerate(pairs) if n not in chosen}
         keys = {number: str(place).casefold() for number, place in places.items()}
         count = Counter(keys.values())
         chosen |= {n: places[n] for n, key in keys.items() if count[key] == 1 and key not in taken}
         taken.update(keys.values())
-    return [Job(name, chosen[number]) for number, (name, _) in enumerate(pairs)]
+    return [
+        Job(name, chosen[number], contested=firsts.get(number, 1) > 1)
+        for number, (name, _) in enumerate(pairs)
+    ]
 
 
-def _by_stem(_: str, target: Path) -> Path:
-    return target
+def _rank(name: str) -> tuple[int, str]:
+    path = Path(name).resolve()
+    return len(path.parts), str(path)
 
 
 def _by_name(name: str, target: Path) -> Path:

@@ -18,7 +18,7 @@ from vtrain.images.loops import compile_loops
 from vtrain.rundir import write_bytes
 
 _LOG = logging.getLogger(__name__)
-_VERSION = 2
+_VERSION = 3
 """Raised when `features` computes something else under the same names."""
 _MANY = 50
 """Images for which compiled loops are worth the loading of their compiler (count)."""

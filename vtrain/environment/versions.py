@@ -9,7 +9,7 @@ from vtrain.scoring.appearance import Appearance
 from vtrain.tracing.parameters import TABLE_DIGEST
 from vtrain.tracing.render import RENDERER
 
-MEASURING = 12
+MEASURING = 13
 """Raised whenever preparation, tidying or scoring changes what is measured."""
 
 NATIVE = 2
