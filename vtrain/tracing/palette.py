@@ -162,10 +162,12 @@ def snap(
         used = cv2.extractChannel(rgba, 3) > 0
         gaps = distinct[:, :3].astype(np.float32) - palette[nearest].astype(np.float32)
         exact = (gaps**2).sum(axis=1) <= _EXACT_DISTANCE
-        certain = used & (flat | exact[indices])
-        labels = nearest.astype(np.uint8)[indices]
-        labels = _local_labels(rgba, labels, used & ~certain, certain, palette=palette, scale=scale)
-        snapped[used, :3] = palette[labels[used]]
+        # `take` is four times as fast as an index, and few pixels get another colour.
+        certain = used & (flat | exact.take(indices))
+        labels = nearest.astype(np.uint8).take(indices)
+        local = _local_labels(rgba, labels, used & ~certain, certain, palette=palette, scale=scale)
+        changed = np.flatnonzero(local != labels)
+        snapped.reshape(-1, 4)[changed, :3] = palette[local.reshape(-1)[changed]]
     return snapped
 
 
