@@ -113,3 +113,22 @@ def test_a_process_that_has_numba_uses_it() -> None:
 
     assert are_compiled()
     assert loops() is kernels
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 24), st.integers(1, 24))
+def test_mixtures_take_the_same_colours(seed: int, scale: int, height: int, width: int) -> None:
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 256, (height * width, 4)).astype(np.uint8)
+    where = np.flatnonzero(generator.random(height * width) < 0.7)
+    shape = (-(-height // scale), -(-width // scale))
+    palette = generator.integers(0, 256, (5, 3)).astype(np.uint8)
+    near = generator.integers(0, 5, shape).astype(np.uint8)
+    certain = generator.random(shape) < 0.6
+    labels = generator.integers(0, 5, height * width).astype(np.uint8)
+
+    ours, theirs = labels.copy(), labels.copy()
+    for module, result in ((plain, ours), (kernels, theirs)):
+        module.relabel(pixels, where, width, scale, near, certain, palette, 2, 14, result)
+
+    assert np.array_equal(ours, theirs)
+    assert np.array_equal(np.delete(ours, where), np.delete(labels, where))

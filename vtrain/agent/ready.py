@@ -5,6 +5,8 @@ Machine code is loaded when a compiled loop is first called, so each is called o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 import vtrain.agent.batch  # noqa: F401 - what workers import
@@ -25,7 +27,7 @@ def warm_up() -> None:
         picture[row] = (40 * (row % 7), 90 * (row % 3), 15 * row, 17 * row)
     picture[:, :8] = (200, 30, 60, 255)
     features(picture)
-    Preparation(picture).apply(PRESETS["recipe"])
+    Preparation(picture).apply(replace(PRESETS["recipe"], edge_snap=True))
     warm_up_curves()
     render(empty(16, 16, (0, 0, 16, 16))[0], 16, 16)
 

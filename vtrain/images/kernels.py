@@ -92,6 +92,62 @@ def recolour(
 
 
 @exact
+def relabel(  # noqa: PLR0917 - numba takes no keyword-only ones
+    pixels: NDArray[np.uint8],
+    where: NDArray[np.int64],
+    width: int,
+    scale: int,
+    near: NDArray[np.uint8],
+    certain: NDArray[np.bool_],
+    palette: NDArray[np.uint8],
+    reach: int,
+    margin: int,
+    labels: NDArray[np.uint8],
+) -> None:
+    """Give pixels that are mixtures of colours close by the nearest one of those.
+
+    Args:
+        pixels: Shape (n, 4).
+        where: Which pixels, shape (m,).
+        width: Pixels of a row.
+        scale: Pixels of a cell, in each direction.
+        near: Label of each cell, shape (h, w).
+        certain: Whether that is a colour that others may take, likewise.
+        palette: Colours of the labels, shape (k, 3).
+        reach: How far a cell's colour may be taken (cells).
+        margin: How far a mixture may be out of the range of its colours in a channel (levels).
+        labels: Of the pixels, shape (n,); changed where they are mixtures.
+    """
+    height, breadth = near.shape
+    own, low, high = np.empty(3, np.int64), np.empty(3, np.int64), np.empty(3, np.int64)
+    for number in range(where.size):
+        pixel = where[number]
+        row = min(pixel // width // scale, height - 1)
+        column = min(pixel % width // scale, breadth - 1)
+        for channel in range(3):
+            own[channel], low[channel], high[channel] = pixels[pixel, channel], 255, 0
+        best, chosen = 1 << 30, -1
+        for y in range(max(row - reach, 0), min(row + reach + 1, height)):
+            for x in range(max(column - reach, 0), min(column + reach + 1, breadth)):
+                if not certain[y, x]:
+                    continue
+                label, distance = int(near[y, x]), 0
+                for channel in range(3):
+                    level: Any = np.int64(palette[label, channel])
+                    low[channel] = min(low[channel], level)
+                    high[channel] = max(high[channel], level)
+                    distance += (own[channel] - level) ** 2
+                # Of colours that are as near, the first.
+                if distance < best or (distance == best and label < chosen):
+                    best, chosen = distance, label
+        mixed = chosen >= 0
+        for channel in range(3):
+            mixed &= bool(low[channel] - margin <= own[channel] <= high[channel] + margin)
+        if mixed:
+            labels[pixel] = chosen
+
+
+@exact
 def far_apart(
     planes: NDArray[np.float32], weights: NDArray[np.float32], chosen: NDArray[np.int32]
 ) -> int:

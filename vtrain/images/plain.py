@@ -6,6 +6,7 @@ take and fill the same arrays; the kernels say what each of them does.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +48,48 @@ def recolour(
 ) -> None:
     """As `kernels.recolour`."""
     out[:] = colours[numbers]
+
+
+def relabel(  # noqa: PLR0917 - as the compiled one
+    pixels: NDArray[np.uint8],
+    where: NDArray[np.int64],
+    width: int,
+    scale: int,
+    near: NDArray[np.uint8],
+    certain: NDArray[np.bool_],
+    palette: NDArray[np.uint8],
+    reach: int,
+    margin: int,
+    labels: NDArray[np.uint8],
+) -> None:
+    """As `kernels.relabel`."""
+    height, breadth = near.shape
+    rows = np.minimum(where // width // scale, height - 1)
+    columns = np.minimum(where % width // scale, breadth - 1)
+    cells = rows * breadth + columns
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    own = pixels[where, :3].astype(np.int32)
+    reds, greens, blues = np.ascontiguousarray(own.T)
+    best = np.full(len(where), np.iinfo(np.int32).max, np.int32)
+    chosen = labels[where]
+    for label in np.flatnonzero(np.bincount(near[certain], minlength=len(palette))):
+        sown = ((near == label) & certain).astype(np.uint8)
+        close = np.flatnonzero(np.asarray(cv2.dilate(sown, kernel)).reshape(-1)[cells])
+        red, green, blue = palette[label].tolist()
+        distance = (reds[close] - red) ** 2 + (greens[close] - green) ** 2
+        distance += (blues[close] - blue) ** 2
+        nearer = distance < best[close]
+        best[close[nearer]] = distance[nearer]
+        chosen[close[nearer]] = label
+    # Colours of the certain cells within reach are a range in each channel.
+    colours = palette[near]
+    low, high = colours.copy(), colours
+    low[~certain], high[~certain] = 255, 0
+    low = np.asarray(cv2.erode(low, kernel), np.int32).reshape(-1, 3)[cells]
+    high = np.asarray(cv2.dilate(high, kernel), np.int32).reshape(-1, 3)[cells]
+    within = (own >= low - margin) & (own <= high + margin)
+    mixture = within[:, 0] & within[:, 1] & within[:, 2]
+    labels[where[mixture]] = chosen[mixture]
 
 
 def far_apart(

@@ -190,36 +190,19 @@ def _local_labels(
         return labels
     # The reach is found at the input's size: many times less work for the same neighbourhood.
     middle = tuple(slice(min(scale // 2, side - 1), None, scale) for side in labels.shape)
-    small_labels, small_certain = labels[middle], certain[middle]
-    width = labels.shape[1]
-    rows = np.minimum(where // width // scale, small_labels.shape[0] - 1)
-    columns = np.minimum(where % width // scale, small_labels.shape[1] - 1)
-    cells = rows * small_labels.shape[1] + columns
-    kernel = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
-    pixels = rgba.reshape(-1, 4)[where, :3].astype(np.int32)
-    reds, greens, blues = np.ascontiguousarray(pixels.T)
-    best = np.full(len(where), np.iinfo(np.int32).max, np.int32)
-    chosen = labels.reshape(-1)[where]
-    for label in np.flatnonzero(np.bincount(small_labels[small_certain], minlength=len(palette))):
-        sown = ((small_labels == label) & small_certain).astype(np.uint8)
-        near = np.flatnonzero(np.asarray(cv2.dilate(sown, kernel)).reshape(-1)[cells])
-        red, green, blue = palette[label].tolist()
-        distance = (reds[near] - red) ** 2 + (greens[near] - green) ** 2 + (blues[near] - blue) ** 2
-        closer = distance < best[near]
-        nearer = near[closer]
-        best[nearer] = distance[closer]
-        chosen[nearer] = label
-    # Colours of the certain pixels within reach are a range in each channel.
-    colours = palette[small_labels]
-    clear = ~small_certain
-    low, high = colours.copy(), colours
-    low[clear], high[clear] = 255, 0
-    low = np.asarray(cv2.erode(low, kernel), np.int32).reshape(-1, 3)[cells]
-    high = np.asarray(cv2.dilate(high, kernel), np.int32).reshape(-1, 3)[cells]
-    within = (pixels >= low - _MIXTURE_DISTANCE) & (pixels <= high + _MIXTURE_DISTANCE)
-    mixture = within[:, 0] & within[:, 1] & within[:, 2]
     result = labels.copy()
-    result.reshape(-1)[where[mixture]] = chosen[mixture]
+    loops().relabel(
+        rgba.reshape(-1, 4),
+        where,
+        labels.shape[1],
+        scale,
+        np.ascontiguousarray(labels[middle]),
+        np.ascontiguousarray(certain[middle]),
+        palette,
+        _REACH,
+        _MIXTURE_DISTANCE,
+        result.reshape(-1),
+    )
     return result
 
 
