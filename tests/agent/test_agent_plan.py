@@ -141,3 +141,14 @@ def test_an_image_that_is_named_twice_is_drawn_once(tmp_path: Path) -> None:
     found = plan([str(tmp_path / "in"), str(tmp_path / "in" / "a.png")], tmp_path / "out")
 
     assert [Path(job.name).name for job in found] == ["a.png", "b.png"]
+
+
+def test_links_to_one_image_whose_names_differ_in_case_alone_have_places(tmp_path: Path) -> None:
+    images(tmp_path, "real/logo.png")
+    (tmp_path / "in").mkdir()
+    for name in ("LOGO.png", "Logo.png", "logo.png"):
+        (tmp_path / "in" / name).symlink_to(tmp_path / "real" / "logo.png")
+
+    jobs = plan([str(tmp_path / "in")], tmp_path / "out")
+
+    assert len({str(job.output).casefold() for job in jobs}) == 3

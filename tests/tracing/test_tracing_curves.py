@@ -386,9 +386,9 @@ def test_warming_up_leaves_nothing_to_compile(warm_up: str) -> None:
     # What is compiled later counts for the time that a trace may take.
     program = f"""
 {warm_up}
-from vtrain.tracing import contour_kernels, cubic_kernels
+from vtrain.tracing import contour_kernels, cubic_kernels, segment_kernels
 used = [contour_kernels.smooth_steps, contour_kernels.interpolate, contour_kernels.keep_apart]
-used += [contour_kernels.read_numbers, cubic_kernels.fit_pieces]
+used += [segment_kernels.read_numbers, cubic_kernels.fit_pieces]
 print([len(loop.signatures) for loop in used])
 from tests.tracing.test_tracing_curves import scribble
 from vtrain.tracing.parameters import Settings

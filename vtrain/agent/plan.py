@@ -164,7 +164,7 @@ def _by_folder(name: str, target: Path) -> Path:
 
 
 def _by_path(name: str, target: Path) -> Path:
-    path = Path(name).resolve()
+    path = Path(name).absolute()  # not resolved: links to one image have drawings of their own
     digest = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()
     return target.with_name(f"{path.name}-{digest[:12]}.svg")
 

@@ -120,7 +120,7 @@ def read_outlines(
 def _numbers(text: str, data: NDArray[np.uint8], digits: int) -> Numbers:
     """All numbers of path data, in units of the last decimal; `data` is the text."""
     if are_compiled():
-        from vtrain.tracing.contour_kernels import read_numbers  # noqa: PLC0415 - brings numba in
+        from vtrain.tracing.segment_kernels import read_numbers  # noqa: PLC0415 - brings numba in
 
         numbers = np.empty(len(data) // 2 + 1, np.int64)
         count = read_numbers(data, digits, numbers)
